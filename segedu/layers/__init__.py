@@ -1,0 +1,1 @@
+"""The parts that lessons take apart."""

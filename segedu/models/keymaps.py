@@ -1,0 +1,76 @@
+"""Weights saved under other projects' names, brought to ours.
+
+A foreign state dict is renamed, checked name by name and shape by shape, and loaded; nothing is guessed. Read the
+file itself with ``torch.load(path, weights_only=True)`` or safetensors.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from segedu.layers.upsample import BilinearUpsample, bilinear_kernel
+from segedu.models.fcn import FCN
+
+_VGG_CONVS = [f"conv{stage}_{conv}" for stage, convs in enumerate((2, 2, 3, 3, 3), 1) for conv in range(1, convs + 1)]
+_UPSAMPLING = {1: ["upscore"], 2: ["upscore2", "upscore16"], 3: ["upscore2", "upscore_pool4", "upscore8"]}
+
+
+def load_wkentaro_fcn(model: FCN, state_dict: Mapping[str, Tensor]) -> None:
+    """Load wkentaro's FCN-32s/16s/8s layout (``conv1_1`` ... ``upscore8``) into an FCN over VGG16.
+
+    Its upsampling filters are dense, ``(K, K, k, k)``, and zero off the diagonal; their diagonal goes into learnt
+    upsampling, and a model with fixed upsampling takes them only if they are bilinear. Raises ``ValueError`` naming
+    the first entry that is missing, left over, of another shape, or not what a grouped filter can hold.
+    """
+    names = _wkentaro_names(model)
+    if missing := sorted(set(names.values()) - set(state_dict)):
+        raise ValueError(f"the weights hold no {missing[0]!r}; they are not those of {_describe(model)}")
+    if extra := sorted(set(state_dict) - set(names.values())):
+        raise ValueError(f"the weights hold {extra[0]!r}, for which {_describe(model)} has no place")
+    ours = {name: state_dict[theirs] for name, theirs in names.items()}
+    for coarse, upsample in model.upsample.items():
+        name = f"upsample.{coarse}.weight"
+        ours[name] = _grouped(names[name], ours[name])
+        if isinstance(upsample, BilinearUpsample):
+            _check_bilinear(names[name], ours.pop(name), upsample.factor)
+    own = model.state_dict()
+    for name, tensor in ours.items():
+        if tensor.shape != own[name].shape:
+            raise ValueError(f"{name!r} has shape {tuple(own[name].shape)}, but the weights hold {tuple(tensor.shape)}")
+    model.load_state_dict(ours)
+
+
+def _wkentaro_names(model: FCN) -> dict[str, str]:
+    """Our parameter names to wkentaro's; of upsampling also where ours is fixed and has no parameter."""
+    convs = [name for name, layer in model.trunk.features.named_children() if isinstance(layer, nn.Conv2d)]
+    if len(convs) != len(_VGG_CONVS):
+        raise ValueError("wkentaro's layout is that of FCN over VGG16; this model has another backbone")
+    layers = {f"trunk.features.{ours}": theirs for ours, theirs in zip(convs, _VGG_CONVS, strict=True)}
+    layers |= {"trunk.head.fc6": "fc6", "trunk.head.fc7": "fc7", "score.conv7": "score_fr"}
+    layers |= {f"score.{name}": f"score_{name}" for name in model.score if name != "conv7"}
+    names = {f"{ours}.{kind}": f"{theirs}.{kind}" for ours, theirs in layers.items() for kind in ("weight", "bias")}
+    upsampling = _UPSAMPLING[len(model.upsample)]
+    return names | {
+        f"upsample.{n}.weight": f"{theirs}.weight" for n, theirs in zip(model.upsample, upsampling, strict=True)
+    }
+
+
+def _grouped(name: str, dense: Tensor) -> Tensor:
+    """``(K, K, k, k) -> (K, 1, k, k)``: the diagonal, once the rest is known to be zero."""
+    classes = torch.arange(len(dense), device=dense.device)
+    rest = dense.clone()
+    rest[classes, classes] = 0
+    if rest.any():
+        raise ValueError(f"{name!r} mixes classes (it is not zero off the diagonal); a grouped filter cannot hold it")
+    return dense[classes, classes][:, None]
+
+
+def _check_bilinear(name: str, filters: Tensor, factor: int) -> None:
+    kernel = bilinear_kernel(factor).to(filters)
+    if filters.shape[-2:] != kernel.shape or not torch.allclose(filters, kernel.expand_as(filters), atol=1e-6):
+        raise ValueError(f"{name!r} is not the bilinear kernel; build the model with learn_upsampling=True to keep it")
+
+
+def _describe(model: FCN) -> str:
+    return f"FCN-{32 >> (len(model.upsample) - 1)}s over VGG16"
