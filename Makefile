@@ -1,0 +1,47 @@
+# make lab    open the course in JupyterLab          make test    prove that all of it works
+# Both make .venv and install requirements.txt first; both may be repeated at any time.
+PYTHON ?= python3
+PY := .venv/bin/python
+THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+
+.PHONY: lab test environment lint types unit validate browser notebooks bench clean
+
+lab: environment
+	$(PY) -m jupyterlab --ServerApp.ip=127.0.0.1 notebooks/01_fcn.ipynb
+
+test: environment lint types unit validate browser
+	@echo "All of the course works on this machine."
+
+environment:
+	@$(PYTHON) tools/environment.py
+
+lint: environment
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+types: environment
+	$(PY) -m mypy
+
+unit: environment
+	$(THREADS) $(PY) -m pytest -q -n 2 --dist loadfile -m "not browser" tests
+
+# Strict: every stored text output is compared. One worker a notebook, as nbval keeps one kernel for each.
+validate: environment
+	$(PY) -m pytest -q --nbval --nbval-current-env --nbval-cell-timeout 120 --nbval-kernel-startup-timeout 120 \
+	    --nbval-sanitize-with tests/nbval_sanitize.cfg -n 2 --dist loadfile -p no:cacheprovider notebooks
+
+browser: environment
+	$(PY) -m pytest -q -m browser tests/browser
+
+# Execute all notebooks again and store their outputs, after a change to the lessons or to what they show.
+notebooks: environment
+	$(PY) tools/notebooks.py
+
+# Measure against peers (their packages come with the [bench] extra); results go to benchmarks/results.
+bench: environment
+	$(PY) -m pip install -q --disable-pip-version-check -e ".[bench]"
+	mkdir -p benchmarks/results
+	for script in streets upsample metrics; do $(PY) benchmarks/$$script.py --json benchmarks/results/$$script.json || exit 1; done
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
