@@ -1,0 +1,150 @@
+"""What an exercise is: a right answer, the usual wrong ones with a hint for each, and inputs on which they differ.
+
+A checker runs the learner's function beside the solution. Where they differ it looks for the usual mistake that gives
+the learner's very numbers and explains that one; so a hint follows what the code does, however it is written.
+"""
+
+import dis
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from textwrap import fill
+from traceback import extract_tb
+from typing import Any
+
+import torch
+from torch import Tensor
+
+Answer = Callable[..., Any]
+Observed = dict[str, Tensor]
+
+IDLE = {"RESUME", "NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE"}  # all that a function with an empty body does
+
+
+class Hint(Exception):  # noqa: N818 - it is one, more than an error
+    """What ``observe`` raises for a returned object that cannot be looked at; its text is the hint."""
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A plausible wrong ``answer`` and the ``hint`` that explains it."""
+
+    answer: Answer
+    hint: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a check found: ``status`` is "not done yet", "not right yet" or "right", and ``text`` explains it."""
+
+    status: str
+    text: str
+
+    @property
+    def hint(self) -> str:
+        """What is wrong, empty when nothing is."""
+        return self.text if self.status == "not right yet" else ""
+
+    def __repr__(self) -> str:
+        return fill(f"{self.status}: {self.text}", 100, break_on_hyphens=False)
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """A function for the learner to write.
+
+    ``probes`` makes the arguments of every trial, the same each time but fresh, so that no trial sees what another did
+    to them. ``observe`` turns a returned object into named tensors to compare, or raises :class:`Hint`. ``learnt`` is
+    the sentence that a right answer earns.
+    """
+
+    solution: Answer
+    mistakes: tuple[Mistake, ...]
+    probes: Callable[[], Iterable[tuple[Any, ...]]]
+    observe: Callable[[Any], Observed]
+    learnt: str
+
+    def check(self, candidate: Answer) -> Result:
+        """Try ``candidate`` and say what was found; an exception in the learner's code becomes a hint."""
+        if not callable(candidate):
+            return _wrong(
+                f"hand over the function itself, without calling it; this is of type {type(candidate).__name__}."
+            )
+        if _untouched(candidate):
+            return Result("not done yet", f"write the body of {candidate.__name__}, then run this cell again.")
+        found, wanted = self._trials(candidate), self._trials(self.solution)
+        if _agree(found, wanted):
+            return Result("right", self.learnt)
+        if any(isinstance(trial, dict) for trial in found):
+            for mistake in self.mistakes:
+                if _agree(found, self._trials(mistake.answer)):
+                    return _wrong(mistake.hint)
+        return _wrong(_first_difference(candidate, found, wanted))
+
+    def _trials(self, answer: Answer) -> list[Observed | Exception]:
+        """What ``answer`` gives for each probe: tensors, or the exception that it ended in."""
+        trials: list[Observed | Exception] = []
+        for arguments in self.probes():
+            try:
+                trials.append(self.observe(answer(*arguments)))
+            except Exception as error:
+                trials.append(error)
+        return trials
+
+
+def one_tensor(returned: Any) -> Observed:
+    """Observe an answer that is a tensor."""
+    if returned is None:
+        raise Hint("the function returns nothing; end it with return and the result.")
+    if not isinstance(returned, Tensor):
+        raise Hint(f"the function returns an object of type {type(returned).__name__}; return a tensor.")
+    return {"the result": returned.detach()}
+
+
+def _wrong(text: str) -> Result:
+    return Result("not right yet", text)
+
+
+def _untouched(candidate: Answer) -> bool:
+    """Whether the body is still the stub's ``...``: no instruction but to return a constant."""
+    code = getattr(candidate, "__code__", None)
+    return code is not None and all(step.opname in IDLE for step in dis.get_instructions(code))
+
+
+def _agree(found: list[Observed | Exception], wanted: list[Observed | Exception]) -> bool:
+    return all(map(_same, found, wanted))
+
+
+def _same(found: Observed | Exception, wanted: Observed | Exception) -> bool:
+    if isinstance(found, Exception) or isinstance(wanted, Exception):
+        return type(found) is type(wanted)
+    return found.keys() == wanted.keys() and all(_close(found[name], wanted[name]) for name in wanted)
+
+
+def _close(found: Tensor, wanted: Tensor) -> bool:
+    return found.shape == wanted.shape and torch.allclose(found.double(), wanted.double(), rtol=1e-4, atol=1e-5)
+
+
+def _first_difference(candidate: Answer, found: list[Observed | Exception], wanted: list[Observed | Exception]) -> str:
+    """A hint for a mistake that nobody foresaw: where the answer first leaves the solution."""
+    mine, right = next(pair for pair in zip(found, wanted, strict=True) if not _same(*pair))
+    if isinstance(mine, Hint):
+        return str(mine)
+    if isinstance(mine, Exception):
+        return f"your code stopped{_line(candidate, mine)} with {type(mine).__name__}: {mine}"
+    if isinstance(right, Exception):
+        raise TypeError(f"the solution of this exercise failed on a probe: {right}") from right
+    for name, values in right.items():
+        if name not in mine:
+            return f"{name} is missing."
+        if mine[name].shape != values.shape:
+            return f"{name} has shape {tuple(mine[name].shape)}; it should be {tuple(values.shape)}."
+        if not _close(mine[name], values):
+            return f"{name} has the right shape {tuple(values.shape)}, but other numbers than it should."
+    return f"there should be no {', '.join(mine.keys() - right.keys())} here."
+
+
+def _line(candidate: Answer, error: Exception) -> str:
+    """`` in line 3`` of the learner's function, where the exception passed through it."""
+    code = getattr(candidate, "__code__", None)
+    lines = [frame.lineno for frame in extract_tb(error.__traceback__) if code and frame.name == code.co_name]
+    return f" in line {lines[-1] - code.co_firstlineno + 1}" if code and lines and lines[-1] else ""
