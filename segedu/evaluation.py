@@ -1,0 +1,81 @@
+"""A model measured on a data set."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from segedu import device as default_device
+from segedu import distributed
+from segedu.metrics import ConfusionMatrix
+from segedu.progress import bar
+from segedu.sampling import evaluation_batches
+
+__all__ = ["evaluate", "mode", "outputs_of"]
+
+
+def evaluate(
+    model: nn.Module,
+    data: Any,
+    *,
+    batch_size: int = 1,
+    device: torch.device | str | None = None,
+    num_classes: int | None = None,
+    ignore_index: int = 255,
+    precision: Literal["float32", "bfloat16"] = "float32",
+    workers: int = 0,
+    progress: bool = False,
+) -> ConfusionMatrix:
+    """Count what ``model`` calls every valid pixel of ``data``, batch by batch, in evaluation mode.
+
+    ``data`` is anything that ``fit`` trains on; images of different sizes are run apart, so ``batch_size`` is a matter
+    of speed and memory only. ``num_classes`` is that of ``data.classes`` unless given. The model is moved to ``device``
+    (``segedu.device()`` by default) and every module's mode is put back. Under ``torchrun`` each process takes a share
+    and the counts are added up, so each of them returns the whole.
+    """
+    if num_classes is None:
+        if not hasattr(data, "classes"):
+            raise ValueError(f"num_classes is not given and {type(data).__name__} has no classes; give num_classes")
+        num_classes = len(data.classes)
+    if batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
+    with distributed.process_group(torch.device(device or default_device())) as place, mode(model, training=False):
+        model.to(place)
+        counts = ConfusionMatrix(num_classes, ignore_index, place)
+        rank, world_size = distributed.rank(), distributed.world_size()
+        batches = evaluation_batches(
+            data, batch_size=batch_size, device=place, workers=workers, rank=rank, world_size=world_size
+        )
+        with torch.no_grad(), bar(len(data), unit="image", shown=progress and distributed.is_main()) as shown:
+            for images, labels in batches:
+                with torch.autocast(place.type, torch.bfloat16, enabled=precision == "bfloat16"):
+                    logits = outputs_of(model, images)["out"]
+                counts.update(logits, labels)
+                shown.update(world_size * len(images))
+        return counts.all_reduce()
+
+
+def outputs_of(model: Callable[[Tensor], Any], images: Tensor) -> dict[str, Tensor]:
+    """The named score maps of ``model``; a model that returns one tensor has one, ``"out"``."""
+    if not images.is_floating_point():
+        raise TypeError(f"images are {images.dtype}; give float32 images, normalised by the data set's mean and std")
+    outputs = model(images)
+    if isinstance(outputs, Tensor):
+        return {"out": outputs}
+    if not isinstance(outputs, dict) or "out" not in outputs:
+        raise TypeError(f'model returned {type(outputs).__name__}; it must return scores, or a dict that holds "out"')
+    return outputs
+
+
+@contextmanager
+def mode(model: nn.Module, *, training: bool) -> Iterator[None]:
+    """``model`` in training or evaluation mode inside, each of its modules in the mode that it was in afterwards."""
+    before = [(module, module.training) for module in model.modules()]
+    model.train(training)
+    try:
+        yield
+    finally:
+        for module, was_training in before:
+            module.training = was_training
