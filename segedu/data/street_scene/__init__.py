@@ -1,0 +1,1 @@
+"""The parts of the road-scene painter behind `segedu.data.streets.Streets`."""
