@@ -1,4 +1,4 @@
-"""The painter of streets: each scene a function of its number, each dial moving what it names, and a street to look at."""
+"""The painter of streets: a scene is a function of its number, a dial moves what it names, every picture is a street."""
 
 import pickle
 
@@ -33,8 +33,17 @@ def shares(**dials):
     return torch.bincount(labels.flatten(), minlength=256).double() / labels.numel()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
+    """Two test workers on two cores: a second thread each would wait for the other's turn."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="module")
-def usual():
+def usual(_one_thread):
     return Streets().batch(MANY)
 
 
@@ -70,23 +79,20 @@ def test_indices_come_in_any_form():
 
 
 def test_threads_and_float_settings_change_nothing(usual):
+    data, few = Streets(), range(4)
     threads = torch.get_num_threads()
     try:
-        for count in (1, 2):
-            torch.set_num_threads(count)
-            images, labels = Streets().batch(range(12))
-            assert torch.equal(labels, usual[1][:12])
-            assert torch.equal(images, usual[0][:12])
+        torch.set_num_threads(2)
         torch.set_float32_matmul_precision("medium")
         torch.set_default_dtype(torch.float64)
-        images, labels = Streets().batch(range(12))
-        assert images.dtype == torch.float32
-        assert torch.equal(labels, usual[1][:12])
-        assert torch.equal(images, usual[0][:12])
+        images, labels = data.batch(few)
     finally:
         torch.set_num_threads(threads)
-        torch.set_default_dtype(torch.float32)
         torch.set_float32_matmul_precision("highest")
+        torch.set_default_dtype(torch.float32)
+    assert images.dtype == torch.float32
+    assert torch.equal(labels, usual[1][:4])
+    assert torch.equal(images, usual[0][:4])
 
 
 def test_seeds_and_indices_give_different_scenes(usual):
@@ -100,11 +106,8 @@ def test_runs_on_the_device_it_is_given():
     with FakeTensorMode(), torch.device("cuda"):
         images, labels = data.batch(range(4))
         assert (images.device.type, labels.device.type) == ("cuda", "cuda")
-        assert data.unknown_mask([1]).device.type == "cuda"
     with FakeTensorMode():
-        images, labels = data.batch(range(4), device="cuda")
-        assert (images.device.type, labels.device.type) == ("cuda", "cuda")
-        assert data.batch([0])[0].device.type == "cpu"
+        assert data.unknown_mask([1], device="cuda").device.type == "cuda"
 
 
 @settings(max_examples=8)
@@ -223,9 +226,11 @@ def test_imbalance_makes_small_classes_rare():
 def test_scale_spread_spreads_sizes():
     spread = []
     for value in (0, 1, 2):
-        high = heights(Streets(scale_spread=value, imbalance=0, void_border=0).batch(range(96))[1], PEDESTRIAN)
-        spread.append(high.log().std())
-    assert 1.2 * spread[0] < spread[1] < spread[2] / 1.2
+        labels = Streets(scale_spread=value, imbalance=0, void_border=0).batch(range(96))[1]
+        typical, largest = heights(labels, PEDESTRIAN).quantile(torch.tensor([0.5, 0.98]).double())
+        spread.append(largest / typical)
+    assert spread[0] < 1.6  # people of all heights at one distance
+    assert 2 * spread[0] < spread[1] < spread[2] / 1.3
 
 
 def test_texture_adds_fine_detail():

@@ -1,0 +1,7 @@
+"""Explorers: pictures that answer to the hand, one for each idea that is easier to feel than to read."""
+
+from segedu.classroom.explorers.explorer import Explorer
+from segedu.classroom.explorers.fusion import FusionExplorer
+from segedu.classroom.explorers.stage import Stage
+
+__all__ = ["Explorer", "FusionExplorer", "Stage"]

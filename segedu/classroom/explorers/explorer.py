@@ -1,0 +1,157 @@
+"""The frame of every explorer: controls, a pure computation, a drawing, and the words that say what is shown."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any, Generic, Self, TypeVar
+
+import ipywidgets
+import numpy as np
+
+from segedu.classroom.explorers.scene import Cell, Primitive, Scene
+from segedu.classroom.explorers.stage import Stage
+
+State = Mapping[str, Any]
+Result = TypeVar("Result")
+
+
+class Explorer(ipywidgets.VBox, Generic[Result]):  # type: ignore[misc]
+    """Binds ipywidgets controls to ``compute(state) -> result``, and the result to a `Stage`.
+
+    A subclass defines `compute` (pure, so that a test can hold it to the library), `draw`, `marks` and `words`.
+    ``state`` is read and set as a dict: each control's value under its name, and the ``"pinned"`` cell or ``None``.
+    """
+
+    def __init__(self, label: str, controls: Mapping[str, ipywidgets.ValueWidget]) -> None:
+        self.controls = dict(controls)
+        self.stage = Stage(label)
+        self.reset_button = ipywidgets.Button(description="Reset", tooltip="Back to how this explorer opened")
+        self.reset_button.on_click(lambda _: self.reset())
+        self._start = self.state
+        self._together = False
+        self._recompute()
+        for control in self.controls.values():
+            control.observe(lambda _: self._recompute(), "value")
+        self.stage.observe(lambda _: self._point(), ["hovered", "pinned"])
+        self.reset_button.layout.margin = "2px 2px 2px auto"
+        columns = ipywidgets.Layout(grid_template_columns="repeat(auto-fit, minmax(300px, 420px))")
+        panel = ipywidgets.GridBox([*self.controls.values(), self.reset_button], layout=columns)
+        super().__init__([panel, self.stage])
+        self.add_class("segedu-explorer")
+
+    def compute(self, state: State) -> Result:
+        """What the controls ask for, with no side effect."""
+        raise NotImplementedError
+
+    def draw(self, result: Result) -> Scene:
+        """The picture of a result."""
+        raise NotImplementedError
+
+    def marks(self, result: Result, scene: Scene, cell: Cell) -> list[Primitive]:
+        """What to draw over the scene for the cell that the reader points at."""
+        raise NotImplementedError
+
+    def words(self, result: Result, scene: Scene, cell: Cell | None) -> str:
+        """What is shown now, in words; with the cell that the reader points at, if any."""
+        raise NotImplementedError
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """Every control's value under its name, and the ``"pinned"`` cell (``None`` when there is none).
+
+        Setting takes any part of it and draws once. Raises ``ValueError`` for a name, a value or a cell that is not
+        there.
+        """
+        return {name: control.value for name, control in self.controls.items()} | {"pinned": self.stage.pinned}
+
+    @state.setter
+    def state(self, changes: State) -> None:
+        controls = {name: value for name, value in changes.items() if name != "pinned"}
+        for name, value in controls.items():
+            if name not in self.controls:
+                raise ValueError(
+                    f"{name!r} is no control of this explorer: it has {', '.join(self.controls)} and pinned"
+                )
+            if not _takes(self.controls[name], value):
+                values = values_of(self.controls[name])
+                raise ValueError(f"{name} is {value!r}, but its control runs from {values[0]!r} to {values[-1]!r}")
+        pinned = changes.get("pinned")
+        if pinned is not None and not self._scene.holds(pinned):
+            raise ValueError(f"pinned is {pinned}, which is no cell of the panels (rows, cols) {self._scene.panels}")
+        with self._one_picture():
+            for name, value in controls.items():
+                self.controls[name].value = value
+            self.stage.pinned = changes.get("pinned", self.stage.pinned)
+
+    def reset(self) -> None:
+        """Back to how this explorer opened."""
+        self.state = self._start
+
+    def sweep(self) -> Self:
+        """Visit every value of every control and a cell of every panel, then reset; return the explorer, to be shown.
+
+        An error that only one value causes would otherwise wait for a reader to move there: here it is raised.
+        """
+        with self.stage.hold_sync():
+            for name, control in self.controls.items():
+                for value in values_of(control):
+                    self.state = {name: value}
+                self.reset()
+            for panel, (rows, _) in self._scene.panels.items():
+                self.state = {"pinned": {"panel": panel, "row": rows - 1, "col": 0}}
+            self.reset()
+        return self
+
+    @contextlib.contextmanager
+    def _one_picture(self) -> Iterator[None]:
+        """Hold the drawing back until several controls have moved."""
+        self._together = True
+        try:
+            yield
+        finally:
+            self._together = False
+        self._recompute()
+
+    def _recompute(self) -> None:
+        if self._together:
+            return
+        with self._said_if_it_fails():
+            self._result = self.compute(self.state)
+            self._scene = self.draw(self._result)
+        self._point()
+
+    def _point(self) -> None:
+        if self._together:
+            return
+        with self._said_if_it_fails():
+            pointed = (cell for cell in (self.stage.pinned, self.stage.hovered) if cell is not None)
+            cell = next((cell for cell in pointed if self._scene.holds(cell)), None)
+            marks = [] if cell is None else self.marks(self._result, self._scene, cell)
+            self.stage.show(self._scene, marks, self.words(self._result, self._scene, cell))
+
+    @contextlib.contextmanager
+    def _said_if_it_fails(self) -> Iterator[None]:
+        """A reader sees no traceback of a callback, so the words tell of it; `sweep` and tests get the error."""
+        try:
+            yield
+        except Exception as error:
+            self.stage.words = f"This setting failed: {type(error).__name__}: {error}"
+            raise
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        return self.stage.with_still(super()._repr_mimebundle_(**kwargs))
+
+
+def values_of(control: ipywidgets.ValueWidget) -> list[Any]:
+    """Every value that a control can take: options of a selection, steps of a slider, both states of a switch."""
+    if hasattr(control, "options"):
+        return [option[1] if isinstance(option, tuple) else option for option in control.options]
+    if isinstance(control.value, bool):
+        return [False, True]
+    steps = np.arange(control.min, control.max + control.step / 2, control.step)
+    return [type(control.value)(round(step, 9)) for step in steps.tolist()]
+
+
+def _takes(control: ipywidgets.ValueWidget, value: Any) -> bool:
+    if hasattr(control, "options") or isinstance(control.value, bool):
+        return value in values_of(control)
+    return isinstance(value, int | float) and control.min <= value <= control.max

@@ -1,0 +1,223 @@
+"""The fusion explorer: the score maps of an FCN, how much each one joins, and what their sum predicts."""
+
+import functools
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain, zip_longest
+
+import ipywidgets
+import torch
+from torch import Tensor, nn
+
+from segedu.classroom.explorers.explorer import Explorer, State
+from segedu.classroom.explorers.fusion_picture import FusionPicture, signed_number
+from segedu.classroom.explorers.scene import Cell, Primitive, Scene
+from segedu.metrics import BoundaryF1, ConfusionMatrix
+from segedu.models import FCN
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How well a prediction matches the labels of its image: two numbers between 0 and 1."""
+
+    mean_iou: float
+    boundary_f1: float
+
+
+@dataclass(frozen=True, eq=False)
+class Mix:
+    """What one setting shows: how the maps of one image add up, seen through one class.
+
+    ``weights`` has a factor for each score map, coarse to fine. Of the chosen class, ``coarse`` holds the scaled maps
+    on their own grids ``(h, w)``, ``contributions`` the same maps brought to the image, ``total`` their sum, both
+    ``(H, W)``, and ``limit`` the largest score as trained. ``prediction`` is the best class of the fused scores, ``(H,
+    W)`` int64.
+    """
+
+    image: int
+    class_index: int
+    weights: dict[str, float]
+    coarse: dict[str, Tensor]
+    contributions: dict[str, Tensor]
+    total: Tensor
+    limit: float
+    prediction: Tensor
+    quality: Quality
+    as_trained: Quality
+
+
+class FusionExplorer(Explorer[Mix]):
+    """Sliders for how much each score map of an FCN joins (1 is as trained, 0 leaves it out), and what comes of it.
+
+    ``images (N, 3, H, W)`` are normalised by ``mean`` and ``std``, ``labels (N, H, W)`` hold 0..K-1 or
+    ``ignore_index``, ``palette (K, 3)`` is uint8. The trunk runs once, here; since fusion is linear in the scores, a
+    move of a slider only rescales what each map brings to the picture (FCN, section 4.2). The model's mode and device
+    are left as they are. Raises ``ValueError`` where images, labels, classes and palette do not belong together.
+    """
+
+    def __init__(
+        self,
+        model: FCN,
+        images: Tensor,
+        labels: Tensor,
+        classes: Sequence[str],
+        palette: Tensor,
+        mean: Sequence[float],
+        std: Sequence[float],
+        *,
+        ignore_index: int = 255,
+    ) -> None:
+        _refuse_misfits(images, labels, classes, palette)
+        self.model = model
+        self.classes = tuple(classes)
+        self.ignore_index = ignore_index
+        self._labels = labels.as_subclass(Tensor).cpu()
+        with _evaluating(model):
+            self._scores = model.scores(images.to(_device_of(model)))
+        _refuse_other_classes(self._scores, self.classes)
+        self._contributions = functools.lru_cache(maxsize=1)(self._bring_to_image)
+        self._as_trained = functools.cache(self._quality_as_trained)
+        self._picture = FusionPicture(images, self._labels, self.classes, palette, mean, std, ignore_index)
+        super().__init__("Fusion explorer: score maps of an FCN, their sum and what it predicts", self._make_controls())
+
+    def _make_controls(self) -> dict[str, ipywidgets.ValueWidget]:
+        """Two columns: a weight for each score map on the left, what to look at on the right."""
+        style = {"description_width": "80px"}
+        wide = ipywidgets.Layout(width="auto")
+        weights = [
+            (name, ipywidgets.FloatSlider(1, min=0, max=2, step=0.1, readout_format=".1f", description=f"{name} ×"))
+            for name in self._scores
+        ]
+        views = [("class", ipywidgets.Dropdown(options=self.classes, value=self._telling_class(), description="class"))]
+        if len(self._labels) > 1:
+            views.insert(0, ("image", ipywidgets.IntSlider(0, min=0, max=len(self._labels) - 1, description="image")))
+        controls = dict(pair for pair in chain.from_iterable(zip_longest(weights, views)) if pair is not None)
+        for control in controls.values():
+            control.layout, control.style = wide, style
+        return controls
+
+    def _telling_class(self) -> str:
+        """The rarest class that the model finds on a hundredth of the first image: large ones need no fine map."""
+        labels, prediction = self._labels[0], self._contributions(0).sum(0).max(dim=0).indices
+        found = torch.bincount(prediction[prediction == labels], minlength=len(self.classes))
+        enough = found >= 0.01 * labels.numel()
+        return self.classes[int(torch.where(enough, found, found.max() + 1).argmin())]
+
+    def compute(self, state: State) -> Mix:
+        """Weigh the contributions of each score map, add them, predict, and measure the prediction."""
+        image, class_index = state.get("image", 0), self.classes.index(state["class"])
+        weights = {name: float(state[name]) for name in self._scores}
+        contributions = self._contributions(image)
+        fused = torch.tensordot(contributions.new_tensor(list(weights.values())), contributions, dims=1)
+        prediction = fused.max(dim=0).indices
+        coarse = {name: scores[image, class_index].float().cpu() for name, scores in self._scores.items()}
+        largest = max(float(scores.abs().max()) for scores in [*coarse.values(), contributions[:, class_index].sum(0)])
+        return Mix(
+            image=image,
+            class_index=class_index,
+            weights=weights,
+            coarse={name: weights[name] * scores for name, scores in coarse.items()},
+            contributions={
+                name: weight * brought[class_index]
+                for (name, weight), brought in zip(weights.items(), contributions, strict=True)
+            },
+            total=fused[class_index],
+            limit=largest or 1.0,
+            prediction=prediction,
+            quality=self._measure(prediction, image),
+            as_trained=self._as_trained(image),
+        )
+
+    def _bring_to_image(self, image: int) -> Tensor:
+        """Each score map on its own through the fusion: ``(maps, K, H, W)``, whose sum is what the model puts out."""
+        own = {name: scores[image : image + 1] for name, scores in self._scores.items()}
+        size = (self._labels.shape[1], self._labels.shape[2])
+        silent = {name: torch.zeros_like(scores) for name, scores in own.items()}
+        with _evaluating(self.model):
+            alone = [self.model.fuse(silent | {name: scores}, size) for name, scores in own.items()]
+        return torch.cat(alone).float().cpu()
+
+    def _quality_as_trained(self, image: int) -> Quality:
+        return self._measure(self._contributions(image).sum(0).max(dim=0).indices, image)
+
+    def _measure(self, prediction: Tensor, image: int) -> Quality:
+        counts = ConfusionMatrix(len(self.classes), self.ignore_index, device=prediction.device)
+        contours = BoundaryF1(len(self.classes), ignore_index=self.ignore_index, device=prediction.device)
+        for metric in (counts, contours):
+            metric.update(prediction[None], self._labels[image : image + 1])
+        return Quality(counts.scores().mean_iou, contours.scores().mean_f1)
+
+    def draw(self, result: Mix) -> Scene:
+        return self._picture.scene(result)
+
+    def marks(self, result: Mix, scene: Scene, cell: Cell) -> list[Primitive]:
+        return self._picture.marks(result, scene, scene.place(cell))
+
+    def words(self, result: Mix, scene: Scene, cell: Cell | None) -> str:
+        quality, trained = result.quality, result.as_trained
+        return "\n".join(
+            [
+                self._say_mix(result),
+                f"Image {result.image}: mIoU {_share(quality.mean_iou)} (as trained {_share(trained.mean_iou)}), "
+                f"boundary F1 {_share(quality.boundary_f1)} (as trained {_share(trained.boundary_f1)}).",
+                "Point at a picture, or click it to pin the place: the numbers there appear."
+                if cell is None
+                else self._say_pixel(result, scene.place(cell)),
+            ]
+        )
+
+    def _say_mix(self, mix: Mix) -> str:
+        joined = [name for name, weight in mix.weights.items() if weight]
+        if not joined:
+            return f"Nothing joins: all scores are 0, and the tie goes to {self.classes[int(mix.prediction[0, 0])]}."
+        if all(weight == 1 for weight in mix.weights.values()):
+            return f"As trained: {' + '.join(joined)}."
+        terms = " + ".join(f"{name} × {weight:.1f}" for name, weight in mix.weights.items())
+        return f"{terms}: the finest map that joins has cells of {self._picture.strides(mix)[joined[-1]]} px."
+
+    def _say_pixel(self, mix: Mix, place: tuple[float, float]) -> str:
+        row, col = self._picture.pixel(place)
+        terms = ", ".join(f"{name} {signed_number(map_[row, col])}" for name, map_ in mix.contributions.items())
+        total = f"sum {signed_number(mix.total[row, col])} for {self.classes[mix.class_index]}"
+        truth = self._picture.name(int(self._labels[mix.image, row, col]))
+        predicted = self._picture.name(int(mix.prediction[row, col]))
+        return f"Row {row}, column {col}, truth {truth}: {terms}; {total}. Predicted {predicted}."
+
+
+def _share(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.3f}"
+
+
+def _device_of(model: nn.Module) -> torch.device:
+    return next((tensor.device for tensor in chain(model.parameters(), model.buffers())), torch.device("cpu"))
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    """The model in evaluation mode without gradients, and back as it was."""
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        model.train(was_training)
+
+
+def _refuse_other_classes(scores: dict[str, Tensor], classes: Sequence[str]) -> None:
+    scored = next(iter(scores.values())).shape[1]
+    if scored != len(classes):
+        raise ValueError(f"the model scores {scored} classes, but classes names {len(classes)}: give one name each")
+
+
+def _refuse_misfits(images: Tensor, labels: Tensor, classes: Sequence[str], palette: Tensor) -> None:
+    if images.dim() != 4 or images.shape[1] != 3 or not len(images):
+        raise ValueError(f"images has shape {tuple(images.shape)}, expected (N, 3, H, W) with N of at least 1")
+    if labels.shape != (len(images), *images.shape[2:]):
+        raise ValueError(
+            f"labels has shape {tuple(labels.shape)}, expected {(len(images), *images.shape[2:])}: one for each pixel"
+        )
+    if tuple(palette.shape) != (len(classes), 3):
+        raise ValueError(f"palette has shape {tuple(palette.shape)}, expected {(len(classes), 3)}: RGB for each class")

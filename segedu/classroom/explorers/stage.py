@@ -1,0 +1,64 @@
+"""The stage: one widget that draws any scene, says in words what it shows, and reports the cell under the hand.
+
+Python computes and describes the picture; ``stage.js`` only paints it. Everything travels as traits, of which a front
+end keeps one update outstanding and sends only the newest, so dragging a slider or moving the pointer never builds a
+backlog.
+"""
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+from segedu.classroom.explorers import still
+from segedu.classroom.explorers.scene import Primitive, Scene
+
+
+class Stage(anywidget.AnyWidget):
+    """Draws a `Scene` with its marks, in the reader's theme; ``words`` stand above it and are spoken when they change.
+
+    ``hovered`` and ``pinned`` hold ``{"panel": name, "row": r, "col": c}`` or ``None``: the cell under the pointer,
+    and the one clicked. With the picture in focus the arrow keys move the pinned cell (with Shift by eight), Page Up
+    and Page Down carry it to another panel, Escape lets it go. ``label`` names the picture for a screen reader.
+    """
+
+    _esm = Path(__file__).parent / "stage.js"
+    _css = Path(__file__).parent / "stage.css"
+
+    scene = traitlets.Dict().tag(sync=True)
+    marks: "traitlets.List[Primitive]" = traitlets.List().tag(sync=True)
+    words = traitlets.Unicode().tag(sync=True)
+    label = traitlets.Unicode("picture").tag(sync=True)
+    hovered = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
+    pinned = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
+
+    def __init__(self, label: str) -> None:
+        super().__init__(label=label)
+        self._shown = Scene(1, 1)
+
+    def show(self, scene: Scene, marks: Sequence[Primitive], words: str) -> None:
+        """Show a scene, its marks and its words; what has not changed is not sent again."""
+        self._shown = scene
+        with self.hold_sync():
+            if scene.items != self.scene.get("items"):
+                self.scene = {"width": scene.width, "height": scene.height, "items": scene.items}
+            self.marks = list(marks)
+            self.words = words
+
+    def still(self) -> bytes:
+        """What is shown now as a PNG, drawn without a browser."""
+        return still.png(self._shown, self.marks)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        data, _ = super()._repr_mimebundle_(**kwargs) or ({}, {})
+        return self.with_still(data)
+
+    def with_still(self, data: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """A widget's display bundle and its metadata, with the still, and the same plain text in every run."""
+        image = base64.b64encode(self.still()).decode()
+        words = f"{self.label} (run this cell to play with it)"
+        shown_as = {"image/png": {"width": self._shown.width, "alt": words}}
+        return data | {"image/png": image, "text/plain": words}, shown_as

@@ -1,0 +1,128 @@
+"""``train``: a model, a data set and a recipe become a folder with a checkpoint and a finished model."""
+
+import argparse
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count, takewhile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from segedu import distributed, trained
+from segedu.cli.sources import chosen_device, open_data
+from segedu.data import class_frequencies, median_frequency_weights
+from segedu.models import create
+from segedu.profile import parameters
+from segedu.train import Recipe, fit
+
+CHECKPOINT, MODEL = "checkpoint.pt", "model.pt"
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Train, print the validation scores, and leave ``checkpoint.pt`` and ``model.pt`` in the output folder."""
+    with distributed.process_group(chosen_device(chosen.device)) as device:
+        training = open_data(chosen.data, "train", chosen.size, augment=chosen.augment)
+        validation = open_data(chosen.data, "val", chosen.size)
+        recipe = _recipe(chosen)
+        folder = _folder(chosen)
+        torch.manual_seed(recipe.seed)
+        model = create(
+            chosen.model, num_classes=len(training.classes), backbone=chosen.backbone, weights=chosen.weights
+        )
+        _say(
+            f"{chosen.model} over {chosen.backbone}, {parameters(model):,} parameters, on {len(training)} images of "
+            f"{chosen.data}: {recipe.steps} steps of {recipe.batch_size} in {recipe.precision} on {device}, "
+            f"into {folder}"
+        )
+        checkpoint = folder / CHECKPOINT
+        with _resumable(checkpoint, chosen.arguments):
+            history = fit(model, training, recipe, validation=validation, device=device, checkpoint=checkpoint)
+            if distributed.is_main():
+                trained.save(folder / MODEL, model, _card(chosen, training, recipe))
+        scores = history.validation[recipe.steps]
+        _say(
+            f"validation mean IoU {100 * scores['mean_iou']:.2f} %, pixel accuracy "
+            f"{100 * scores['pixel_accuracy']:.2f} %; class by class: python -m segedu evaluate {folder}"
+        )
+    return 0
+
+
+def _say(sentence: str) -> None:
+    if distributed.is_main():
+        print(sentence, flush=True)
+
+
+def _recipe(chosen: argparse.Namespace) -> Recipe:
+    return Recipe(
+        steps=chosen.steps,
+        batch_size=chosen.batch_size,
+        lr=chosen.lr,
+        optimizer=chosen.optimizer,
+        class_weights=_class_weights(chosen),
+        precision=chosen.precision,
+        channels_last=chosen.channels_last,
+        compile="inductor" if chosen.compile else None,
+        seed=chosen.seed,
+        validate_every=chosen.validate_every,
+        checkpoint_every=chosen.checkpoint_every,
+        workers=chosen.workers,
+    )
+
+
+def _class_weights(chosen: argparse.Namespace) -> tuple[float, ...] | None:
+    if chosen.class_weights is None:
+        return None
+    if chosen.class_weights != "median-frequency":
+        raise ValueError(f"--class-weights is {chosen.class_weights!r}; the weights to choose are median-frequency")
+    labels_as_stored = open_data(chosen.data, "train", chosen.size)
+    return tuple(median_frequency_weights(class_frequencies(labels_as_stored)).tolist())
+
+
+def _folder(chosen: argparse.Namespace) -> Path:
+    """Where this run goes: a folder that no run has, or with ``--resume`` the one to go on in."""
+    if chosen.output is not None:
+        if _is_taken(chosen.output) and not chosen.resume:
+            raise ValueError(
+                f"{chosen.output} holds a run already: give --resume to go on with it, or another folder as --output"
+            )
+        return Path(chosen.output)
+    name = f"{chosen.model}-{chosen.backbone}-{chosen.data}"
+    numbered = (Path("runs") / (name if number == 1 else f"{name}-{number}") for number in count(1))
+    taken = list(takewhile(_is_taken, numbered))
+    if chosen.resume and taken:
+        return taken[-1]
+    return Path("runs") / (f"{name}-{len(taken) + 1}" if taken else name)
+
+
+def _is_taken(folder: Path) -> bool:
+    return (folder / CHECKPOINT).exists() or (folder / MODEL).exists()
+
+
+@contextmanager
+def _resumable(checkpoint: Path, arguments: list[str]) -> Iterator[None]:
+    """Where Ctrl-C ends the training, say what is left of it and which command goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not checkpoint.exists():
+            raise KeyboardInterrupt("; no checkpoint had been written yet; see --checkpoint-every") from None
+        words = [word for word in arguments if word != "--resume"]
+        output = [] if "--output" in words else ["--output", str(checkpoint.parent)]
+        command = shlex.join(["python", "-m", "segedu", *words, *output, "--resume"])
+        raise KeyboardInterrupt(f"; the last checkpoint stays, go on from it with: {command}") from None
+
+
+def _card(chosen: argparse.Namespace, data: Any, recipe: Recipe) -> trained.Card:
+    return trained.Card(
+        name=chosen.model,
+        backbone=chosen.backbone,
+        classes=list(data.classes),
+        palette=data.palette.tolist(),
+        mean=list(data.mean),
+        std=list(data.std),
+        data=chosen.data,
+        size=chosen.size,
+        recipe=recipe.to_dict(),
+    )

@@ -1,0 +1,76 @@
+"""A trained model in one file: its weights, and all that is needed to build and use it again."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from segedu import checkpoint
+from segedu.data import Palette
+from segedu.models import create
+
+__all__ = ["Card", "load", "save"]
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a model is and what it was trained on; plain values only, as they stand in the file.
+
+    ``name``, ``backbone`` and ``options`` go to ``models.create``; ``palette`` is a list of RGB triples, one for each
+    of ``classes``; ``mean`` and ``std`` normalise its images; ``data`` and ``size`` (None for the data set's own) are
+    what it was trained on, by ``recipe``.
+    """
+
+    name: str
+    backbone: str
+    classes: list[str]
+    palette: list[list[int]]
+    mean: list[float]
+    std: list[float]
+    data: str
+    size: list[int] | None
+    recipe: dict[str, Any]
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def build(self) -> nn.Module:
+        """The model with random weights."""
+        return create(self.name, num_classes=len(self.classes), backbone=self.backbone, **self.options)
+
+    def colours(self) -> Palette:
+        """The palette that predictions are drawn in."""
+        return Palette(tuple(self.classes), torch.tensor(self.palette, dtype=torch.uint8, device="cpu"))
+
+
+def save(path: str | Path, model: nn.Module, card: Card) -> None:
+    """Write the model and its card, wholly or not at all; raises ``OSError`` where that cannot be done."""
+    checkpoint.save(path, {"model": model.state_dict(), "card": asdict(card)})
+
+
+def load(path: str | Path) -> tuple[nn.Module, Card]:
+    """Read a model and its card back, onto the CPU and in evaluation mode; ``path`` may be the folder of a run.
+
+    No code that a file may carry is run. Raises ``FileNotFoundError``, and ``ValueError`` for a file that is damaged or
+    holds no model.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = path / "model.pt"
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"{path.parent} holds no finished model (no {path.name}); name a run that finished, or go on with this "
+                "one: python -m segedu train ... --resume"
+            )
+    state = checkpoint.load(path)
+    card = _card(state.get("card"), path)
+    model = card.build()
+    checkpoint.load_model(model, state, path)
+    return model.eval(), card
+
+
+def _card(values: object, path: Path) -> Card:
+    if not isinstance(values, Mapping) or values.keys() != {entry.name for entry in fields(Card)}:
+        raise ValueError(f"{path} holds a checkpoint without a model card; give the model.pt of a finished run")
+    return Card(**values)
