@@ -2,8 +2,8 @@
 
 import argparse
 
-from segedu.data.install import data_root
 from segedu.data.camvid import SPLITS, CamVid
+from segedu.data.install import data_root
 
 
 def run(chosen: argparse.Namespace) -> int:

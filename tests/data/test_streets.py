@@ -1,4 +1,4 @@
-"""The painter of streets: a scene is a function of its number, a dial moves what it names, every picture is a street."""
+"""The painter of streets: a scene is a function of its number, a dial moves what it names, each picture is a street."""
 
 import pickle
 

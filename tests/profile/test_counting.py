@@ -1,6 +1,5 @@
 """Parameters and multiply-adds against closed forms, and against the figures that papers and torchvision state."""
 
-import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
