@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torchvision.transforms.v2 import functional
 
 from segedu.data import Palette, colourise
-from segedu.evaluation import outputs_of
 from segedu.inference import device_of, inference
+from segedu.train.evaluation import outputs_of
 
 __all__ = ["overlay", "predict", "read_image", "write_labels", "write_picture"]
 

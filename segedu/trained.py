@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from segedu import checkpoint
 from segedu.data import Palette
 from segedu.models import create
+from segedu.train import checkpoint
 
 __all__ = ["Card", "load", "save"]
 

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from segedu import checkpoint, trained
+from segedu import trained
 from segedu.data import CAMVID
 from segedu.models import create
-from segedu.train import Recipe
+from segedu.train import Recipe, checkpoint
 
 
 def card(**changes):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import ipywidgets
 
 from segedu.classroom.colours import NOW, REST
-from segedu.history import Record
+from segedu.train.history import Record
 
 __all__ = ["LivePlot", "draw"]
 

@@ -2,13 +2,14 @@
 
 import argparse
 
-from segedu import distributed, trained
+from segedu import trained
 from segedu.cli.sources import chosen_device, open_data
-from segedu.evaluation import outputs_of
 from segedu.inference import inference
 from segedu.metrics import BoundaryF1, ConfusionMatrix
-from segedu.progress import bar
-from segedu.sampling import evaluation_batches
+from segedu.train import distributed
+from segedu.train.evaluation import outputs_of
+from segedu.train.progress import bar
+from segedu.train.sampling import evaluation_batches
 
 
 def run(chosen: argparse.Namespace) -> int:

@@ -10,12 +10,12 @@ from typing import Any
 
 import torch
 
-from segedu import distributed, trained
+from segedu import trained
 from segedu.cli.sources import chosen_device, open_data
 from segedu.data import class_frequencies, median_frequency_weights
 from segedu.models import create
 from segedu.profile import parameters
-from segedu.train import Recipe, fit
+from segedu.train import Recipe, distributed, fit
 
 CHECKPOINT, MODEL = "checkpoint.pt", "model.pt"
 

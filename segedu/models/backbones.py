@@ -68,7 +68,7 @@ def vgg16(padding: int = 1) -> Trunk:
     """VGG16 with fc6 and fc7 as convolutions (Simonyan and Zisserman; FCN, section 4.1): 134.3 M parameters, stride 32.
 
     Layer names are torchvision's, so its weights load. ``padding`` is that of the first convolution: with 1, fc6 pads
-    by 3 and every size works; with FCN's 100, fc6 does not pad, as in the release, at twice the arithmetic. Pooling
+    by 3 and every size works; with FCN's 100, fc6 does not pad, as in the release, at 1.7 times the arithmetic. Pooling
     rounds up, as in Caffe.
     """
     layers: list[nn.Module] = []
@@ -140,7 +140,7 @@ def googlenet() -> Trunk:
 
 
 def vgg_mini() -> Trunk:
-    """VGG's plan at a size that trains in seconds on a laptop: an eighth of the width, one convolution a stage, batch norm.
+    """VGG's plan at a size that trains in seconds: an eighth of its width, one convolution a stage, batch norm.
 
     Not from a paper: it stands in for VGG16 where a lesson trains several networks from random weights on a CPU.
     """

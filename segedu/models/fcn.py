@@ -29,9 +29,8 @@ class FCN(nn.Module):
     starts bilinear. ``at_once`` scales the skips as in the at-once release. ``border`` is how upsampling continues a
     map outside itself.
 
-    Deviation: maps are aligned by the centres of their receptive fields instead of by padding the image with 100
-    pixels, which costs half the arithmetic. Build the trunk with ``padding=100`` and use ``border="zeros"`` to get
-    the release's numbers.
+    Deviation: maps are aligned by the centres of their receptive fields. The release pads the image with 100 pixels and
+    crops, 1.7 times the arithmetic at 500 x 500; a trunk with ``padding=100`` and ``border="zeros"`` gives its numbers.
     """
 
     def __init__(

@@ -13,8 +13,8 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 from segedu.classroom.live import LivePlot, draw, thinned
-from segedu.history import Record
 from segedu.train import Recipe, fit
+from segedu.train.history import Record
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -8,15 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from segedu import checkpoint as checkpoints
 from segedu import device as default_device
-from segedu import distributed
-from segedu.evaluation import evaluate, mode
-from segedu.history import History, Record
-from segedu.progress import bar
-from segedu.recipe import Recipe
-from segedu.sampling import training_batches
-from segedu.step import Stepper
+from segedu.train import checkpoint as checkpoints
+from segedu.train import distributed
+from segedu.train.evaluation import evaluate, mode
+from segedu.train.history import History, Record
+from segedu.train.progress import bar
+from segedu.train.recipe import Recipe
+from segedu.train.sampling import training_batches
+from segedu.train.step import Stepper
 
 __all__ = ["History", "Recipe", "Record", "TrainingDiverged", "evaluate", "fit"]
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from segedu import checkpoint
+from segedu.train import checkpoint
 
 
 def state(value=1.0):

@@ -11,8 +11,7 @@ import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from segedu import distributed
-from segedu.train import Recipe, evaluate, fit
+from segedu.train import Recipe, distributed, evaluate, fit
 
 CLASSES = 3
 RECIPE = Recipe(steps=6, batch_size=5, lr=0.1, clip_norm=1.0, class_weights=(1, 2, 0.5), validate_every=3)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from segedu.evaluation import evaluate, mode, outputs_of
+from segedu.train.evaluation import evaluate, mode, outputs_of
 
 
 class Album:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import TensorDataset
 
-from segedu.sampling import evaluation_batches, seed_of, seeded, shuffled, training_batches
+from segedu.train.sampling import evaluation_batches, seed_of, seeded, shuffled, training_batches
 
 CPU = torch.device("cpu")
 

@@ -6,12 +6,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from segedu import distributed
-from segedu.evaluation import outputs_of
-from segedu.history import Record
 from segedu.losses import cross_entropy_sums, quotient
-from segedu.recipe import Recipe
-from segedu.sampling import seed_of, seeded
+from segedu.train import distributed
+from segedu.train.evaluation import outputs_of
+from segedu.train.history import Record
+from segedu.train.recipe import Recipe
+from segedu.train.sampling import seed_of, seeded
 
 __all__ = ["Stepper"]
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from segedu.recipe import Recipe
+from segedu.train.recipe import Recipe
 
 
 def test_json_round_trip():

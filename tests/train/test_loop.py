@@ -16,10 +16,9 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from segedu import checkpoint
-from segedu.history import History
-from segedu.sampling import shuffled
-from segedu.train import Recipe, TrainingDiverged, evaluate, fit
+from segedu.train import Recipe, TrainingDiverged, checkpoint, evaluate, fit
+from segedu.train.history import History
+from segedu.train.sampling import shuffled
 
 CLASSES = 4
 

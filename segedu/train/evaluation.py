@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from segedu import device as default_device
-from segedu import distributed
 from segedu.metrics import ConfusionMatrix
-from segedu.progress import bar
-from segedu.sampling import evaluation_batches
+from segedu.train import distributed
+from segedu.train.progress import bar
+from segedu.train.sampling import evaluation_batches
 
 __all__ = ["evaluate", "mode", "outputs_of"]
 
