@@ -83,6 +83,19 @@ def test_any_offset_both_ways_agree_with_the_definition(factor, half_offset, cel
     torch.testing.assert_close(learnt, fixed, rtol=0, atol=5e-6)
 
 
+@given(st.sampled_from([2, 4, 8]), st.booleans(), sides, sides)
+def test_learnt_filters_are_those_of_a_transposed_convolution(factor, on_pixel, height, width):
+    """With any weights: PyTorch's own transposed convolution, its frame of half a cell cropped."""
+    upsample = LearnedUpsample(3, Grid(factor, 0.0 if on_pixel else (factor - 1) / 2), IMAGE, border="zeros")
+    nn.init.normal_(upsample.weight)
+    x = torch.randn(2, 3, height, width)
+    expected = F.conv_transpose2d(x, upsample.weight, stride=factor, groups=3)
+    crop = factor - 1 if on_pixel else factor // 2
+    size = (height * factor, width * factor)
+    expected = F.pad(expected, (0, size[1], 0, size[0]))[..., crop : crop + size[0], crop : crop + size[1]]
+    torch.testing.assert_close(upsample(x, size), expected, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("factor", [2, 3, 8, 32])
 @pytest.mark.parametrize("odd", [0, 1])
 def test_taps_that_meet_sum_to_one(factor, odd):
