@@ -111,11 +111,17 @@ def number_grids(grids: Mapping[str, Tensor], *, alt: str, digits: int = 0) -> N
 
 
 def curves(
-    series: Mapping[str, Tensor], *, alt: str, xlabel: str, ylabel: str, x: Sequence[float] | None = None
+    series: Mapping[str, Tensor],
+    *,
+    alt: str,
+    xlabel: str,
+    ylabel: str,
+    x: Sequence[float] | Sequence[str] | None = None,
 ) -> None:
     """Up to five lines over ``x`` (0, 1, 2, ... by default), told apart by colour and by dashes.
 
-    Each of ``series`` is ``(points,)``, or ``(seeds, points)`` drawn as thin lines under their mean.
+    Words as ``x`` are set at equal distances. Each of ``series`` is ``(points,)``, or ``(seeds, points)`` drawn as
+    thin lines under their mean.
     """
     if len(series) > len(LINES):
         raise ValueError(f"series has {len(series)} lines, at most {len(LINES)} can be told apart; draw two figures")

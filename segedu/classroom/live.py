@@ -6,6 +6,7 @@ theme, so it reads in light and dark, and adds nothing to the cell's output, whi
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import ipywidgets
 
@@ -29,7 +30,7 @@ class LivePlot:
     """
 
     def __init__(self, seconds: float = 0.25, clock: Callable[[], float] = time.monotonic) -> None:
-        self.widget = ipywidgets.HTML(draw([], [], 0))
+        self.widget = Picture(draw([], [], 0))
         self.loss: list[tuple[float, float]] = []
         self.mean_iou: list[tuple[float, float]] = []
         self._seconds, self._clock = seconds, clock
@@ -43,6 +44,14 @@ class LivePlot:
         if record.scores is not None or step == record.steps or self._clock() >= self._next_time:
             self.widget.value = draw(self.loss, self.mean_iou, record.steps)
             self._next_time = self._clock() + self._seconds
+
+
+class Picture(ipywidgets.HTML):  # type: ignore[misc]
+    """A widget whose place is held by a sentence where no widget can live."""
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
+        return bundle | {"text/plain": "Training loss and validation mIoU, drawn as they come (run this cell to see)"}
 
 
 def draw(loss: Points, mean_iou: Points, steps: int) -> str:

@@ -36,20 +36,23 @@ def fully_convolutional(classifier: nn.Module) -> nn.Sequential:
     of the classifier is dropped: at 224 it does nothing. Weights are shared with ``classifier``. Raises ``TypeError``
     for a module without ``features``, ``avgpool`` and ``classifier``.
     """
-    features, pool, head = (getattr(classifier, name, None) for name in ("features", "avgpool", "classifier"))
-    if not (
-        isinstance(features, nn.Module) and isinstance(pool, nn.AdaptiveAvgPool2d) and isinstance(head, nn.Sequential)
-    ):
-        raise TypeError(
-            f"{type(classifier).__name__} has no features, avgpool and classifier; "
-            "fully_convolutional takes torchvision's vgg and alexnet models"
-        )
-    kernel = cast(tuple[int, int], pool.output_size)
+    features, kernel, head = _parts(classifier)
     layers: list[nn.Module] = []
     for layer in head:
         if isinstance(layer, nn.Linear):
             layers.append(linear_to_conv(layer, kernel))
-            kernel = (1, 1)
+            kernel = (1, 1)  # the first layer takes the whole map, those after it one cell
         else:
             layers.append(layer)
     return nn.Sequential(features, *layers).train(classifier.training)
+
+
+def _parts(classifier: nn.Module) -> tuple[nn.Module, tuple[int, int], nn.Sequential]:
+    """The features, the size of the map that they end in, and the layers that follow."""
+    features, pool, head = (getattr(classifier, name, None) for name in ("features", "avgpool", "classifier"))
+    if isinstance(features, nn.Module) and isinstance(pool, nn.AdaptiveAvgPool2d) and isinstance(head, nn.Sequential):
+        return features, cast(tuple[int, int], pool.output_size), head
+    raise TypeError(
+        f"{type(classifier).__name__} has no features, avgpool and classifier; "
+        "fully_convolutional takes torchvision's vgg and alexnet models"
+    )

@@ -73,7 +73,8 @@ class FCN(nn.Module):
         for coarse, fine in pairwise(names):
             height, width = scores[fine].shape[-2:]
             fused = self.upsample[coarse](fused, (height, width)) + scores[fine]
-        return self.upsample[names[-1]](fused, size)  # type: ignore[no-any-return]
+        whole: Tensor = self.upsample[names[-1]](fused, size)
+        return whole
 
 
 def _zero_score(channels: int, num_classes: int) -> nn.Conv2d:
