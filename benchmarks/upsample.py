@@ -1,63 +1,76 @@
-"""Bilinear upsampling: two matrix products against F.interpolate and a grouped or dense transposed convolution."""
+"""Bilinear upsampling, forward and backward: segedu's fixed and learnt layers against PyTorch's own ways.
+
+The transposed convolutions fade to zero at the border where interpolation holds the last value; the work is the same.
+"""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import common
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from segedu.layers.grid import Grid
-from segedu.layers.upsample import BilinearUpsample, bilinear_kernel
+from segedu.layers.upsample import BilinearUpsample, LearnedUpsample, bilinear_kernel
 
-CASES = [  # batch, classes, height, width, factor
-    (8, 12, 3, 4, 32),
-    (8, 12, 12, 16, 8),
-    (1, 21, 16, 16, 32),
-    (1, 21, 63, 63, 8),
-    (1, 19, 64, 128, 8),
-]
+CASES = [(8, 12, 3, 4, 32), (8, 12, 12, 16, 8), (1, 21, 16, 16, 32), (1, 21, 63, 63, 8), (1, 19, 64, 128, 8)]
 
 
-def ways(classes: int, factor: int, size: tuple[int, int]) -> dict:
-    """Four ways to the same picture (the transposed convolutions differ from the others within half a cell of the border)."""
+def ways(classes: int, factor: int, size: tuple[int, int]) -> dict[str, Callable[[Tensor], Tensor]]:
+    """Five ways to upsample ``classes`` score maps by ``factor``; learnt filters get a gradient too."""
+    coarse, image = Grid(factor, (factor - 1) / 2), Grid()
+    fixed, learnt = BilinearUpsample(coarse, image), LearnedUpsample(classes, coarse, image)
     kernel = bilinear_kernel(factor)
-    grouped = kernel.expand(classes, 1, *kernel.shape).contiguous()
+    grouped = kernel.repeat(classes, 1, 1, 1).requires_grad_()
     dense = torch.zeros(classes, classes, *kernel.shape)
     dense[range(classes), range(classes)] = kernel
-    ours = BilinearUpsample(Grid(factor, (factor - 1) / 2), Grid())
-    pad = factor // 2
+    options: dict[str, Any] = {"stride": factor, "padding": factor // 2}
     return {
-        "segedu": lambda x: ours(x, size),
+        "segedu fixed": lambda x: fixed(x, size),
         "F.interpolate": lambda x: F.interpolate(x, scale_factor=factor, mode="bilinear"),
-        "grouped transposed": lambda x: F.conv_transpose2d(x, grouped, stride=factor, padding=pad, groups=classes),
-        "dense transposed": lambda x: F.conv_transpose2d(x, dense, stride=factor, padding=pad),
+        "dense transposed, fixed": lambda x: F.conv_transpose2d(x, dense, **options),
+        "segedu learnt": lambda x: learnt(x, size),
+        "grouped transposed, learnt": lambda x: F.conv_transpose2d(x, grouped, groups=classes, **options),
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", type=Path, help="write the table here")
-    arguments = parser.parse_args()
+def measure(threads: int, repeats: int) -> list[dict[str, Any]]:
+    torch.set_num_threads(threads)
     rows = []
-    for threads in (1, 2):
-        torch.set_num_threads(threads)
-        for batch, classes, height, width, factor in CASES:
-            x = torch.randn(batch, classes, height, width, requires_grad=True)
-            size = (height * factor, width * factor)
-            gradient = torch.randn(batch, classes, *size)
+    for batch, classes, height, width, factor in CASES:
+        x = torch.randn(batch, classes, height, width, requires_grad=True)
+        size = (height * factor, width * factor)
+        gradient = torch.randn(batch, classes, *size)
+        steps = {
+            name: lambda way=way, x=x, gradient=gradient: way(x).backward(gradient)
+            for name, way in ways(classes, factor, size).items()
+        }
+        times = common.interleaved(steps, repeats)
+        for name, timing in times.items():
+            ours = times["segedu learnt" if "learnt" in name else "segedu fixed"]
+            rows.append(
+                {
+                    "scores": f"{batch}x{classes}x{height}x{width}",
+                    "factor": factor,
+                    "threads": threads,
+                    "way": name,
+                    "ms": round(1e3 * timing.wall, 3),
+                    "time / segedu": round(timing.wall / ours.wall, 2),
+                }
+            )
+    return rows
 
-            def step(way, x=x, gradient=gradient):
-                return lambda: torch.autograd.grad(way(x), x, gradient)
 
-            times = common.interleaved({name: step(way) for name, way in ways(classes, factor, size).items()}, repeats=15)
-            for name, milliseconds in times.items():
-                shape = f"{batch}x{classes}x{height}x{width} x{factor}"
-                rows.append({
-                    "case": shape, "threads": threads, "way": name,
-                    "forward_backward_ms": round(milliseconds, 2), "ratio_to_segedu": round(milliseconds / times["segedu"], 2),
-                })
-                print("{case:24} threads {threads}  {way:20} {forward_backward_ms:8.2f} ms  x{ratio_to_segedu}".format(**rows[-1]))
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--json", type=Path, help="write the rows and the machine's description here")
+    arguments = parser.parse_args()
+    rows = [row for threads in (1, 2) for row in measure(threads, arguments.repeats)]
+    print(common.table(rows))
     if arguments.json:
         common.write(arguments.json, rows)
 

@@ -90,7 +90,9 @@ def show_scenes(data: SegmentationData, columns: Mapping[str, Tensor], *, alt: s
                 axis.imshow(picture.numpy())
                 axis.set_axis_off()
         if maps:
-            canvas.legend(handles=_legend(data, maps), loc="outside lower center", ncols=min(6, max(3, 2 * len(columns) - 2)))
+            canvas.legend(
+                handles=_legend(data, maps), loc="outside lower center", ncols=min(6, max(3, 2 * len(columns) - 2))
+            )
 
 
 def heat_maps(maps: Mapping[str, Tensor], *, alt: str, label: str = "") -> None:
