@@ -2,6 +2,7 @@
 # Both make .venv and install requirements.txt first; both may be repeated at any time.
 PYTHON ?= python3
 PY := .venv/bin/python
+CODE := segedu tests tools benchmarks notebooks
 THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .PHONY: lab test environment lint types unit validate browser notebooks bench clean
@@ -16,8 +17,8 @@ environment:
 	@$(PYTHON) tools/environment.py
 
 lint: environment
-	$(PY) -m ruff check .
-	$(PY) -m ruff format --check .
+	$(PY) -m ruff check $(CODE)
+	$(PY) -m ruff format --check $(CODE)
 
 types: environment
 	$(PY) -m mypy
