@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-__all__ = ["Reduction", "cross_entropy", "cross_entropy_sums", "quotient"]
+__all__ = ["CrossEntropy", "Reduction", "cross_entropy", "cross_entropy_sums", "quotient"]
 
 Reduction = Literal["mean", "sum", "none"]
 
@@ -46,6 +46,26 @@ def cross_entropy(
         return loss.view(target.shape)
     total = loss.sum()
     return total if reduction == "sum" else quotient(total, pixel_weight.sum())
+
+
+class CrossEntropy(nn.Module):
+    """``cross_entropy`` with its settings kept: ``logits (N, K, H, W), target (N, H, W) -> loss``.
+
+    ``weight`` moves with the module and is no part of its state. Errors are those of the function.
+    """
+
+    weight: Tensor | None
+
+    def __init__(self, *, ignore_index: int = 255, weight: Tensor | None = None, reduction: Reduction = "mean") -> None:
+        super().__init__()
+        self.ignore_index = ignore_index
+        self.reduction: Reduction = reduction
+        self.register_buffer("weight", weight, persistent=False)
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        return cross_entropy(
+            logits, target, ignore_index=self.ignore_index, weight=self.weight, reduction=self.reduction
+        )
 
 
 def cross_entropy_sums(

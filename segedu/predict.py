@@ -57,7 +57,8 @@ def _batch(images: Tensor) -> Tensor:
 def overlay(image: Tensor, labels: Tensor, palette: Palette, opacity: float = 0.5) -> Tensor:
     """The picture with its labels' colours laid over: uint8 ``(3, H, W)`` and labels ``(H, W) -> (3, H, W)`` uint8.
 
-    A label without a colour, such as void, leaves the picture as it is.
+    A label without a colour, such as void, leaves the picture as it is. Raises ``ValueError`` for a picture that is not
+    uint8 or of another size than the labels, ``TypeError`` for labels that are not integers.
     """
     if image.dtype != torch.uint8 or image.shape[-2:] != labels.shape[-2:]:
         raise ValueError(
@@ -88,7 +89,8 @@ def read_image(path: str | os.PathLike[str]) -> Tensor:
 def write_labels(path: str | os.PathLike[str], labels: Tensor, palette: Palette) -> None:
     """Write labels ``(H, W)`` as a PNG whose pixel values are the labels, shown in the palette's colours.
 
-    Void and all other labels without a class show black. The file appears whole or not at all.
+    Void and all other labels without a class show black. The file appears whole or not at all. Raises ``ValueError``
+    for another number of dimensions, ``OSError`` where it cannot be written.
     """
     if labels.dim() != 2:
         raise ValueError(f"labels has shape {tuple(labels.shape)}, expected (H, W): write one label map a file")
@@ -99,7 +101,7 @@ def write_labels(path: str | os.PathLike[str], labels: Tensor, palette: Palette)
 
 
 def write_picture(path: str | os.PathLike[str], image: Tensor) -> None:
-    """Write a uint8 picture ``(3, H, W)`` as a PNG. The file appears whole or not at all."""
+    """Write a uint8 picture ``(3, H, W)`` as a PNG. The file appears whole or not at all; else raises ``OSError``."""
     _write_png(path, functional.to_pil_image(image.cpu()))
 
 

@@ -36,8 +36,8 @@ class Card:
     options: dict[str, Any] = field(default_factory=dict)
 
     def build(self) -> nn.Module:
-        """The model with random weights."""
-        return create(self.name, num_classes=len(self.classes), backbone=self.backbone, **self.options)
+        """The model with random weights; a card never asks for weights from elsewhere."""
+        return create(self.name, len(self.classes), self.backbone, weights=None, **self.options)
 
     def colours(self) -> Palette:
         """The palette that predictions are drawn in."""
@@ -52,8 +52,8 @@ def save(path: str | Path, model: nn.Module, card: Card) -> None:
 def load(path: str | Path) -> tuple[nn.Module, Card]:
     """Read a model and its card back, onto the CPU and in evaluation mode; ``path`` may be the folder of a run.
 
-    No code that a file may carry is run. Raises ``FileNotFoundError``, and ``ValueError`` for a file that is damaged or
-    holds no model.
+    No code that a file may carry is run. Raises ``FileNotFoundError``, and ``ValueError`` for a file that is damaged,
+    holds no model or describes one that cannot be built.
     """
     path = Path(path)
     if path.is_dir():
@@ -65,7 +65,10 @@ def load(path: str | Path) -> tuple[nn.Module, Card]:
             )
     state = checkpoint.load(path)
     card = _card(state.get("card"), path)
-    model = card.build()
+    try:
+        model = card.build()
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path} describes a model that cannot be built: {error}") from error
     checkpoint.load_model(model, state, path)
     return model.eval(), card
 

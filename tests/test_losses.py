@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from segedu import losses
-from segedu.losses import cross_entropy, cross_entropy_sums, quotient
+from segedu.losses import CrossEntropy, cross_entropy, cross_entropy_sums, quotient
 
 
 @st.composite
@@ -96,6 +96,16 @@ def test_sums_of_parts_make_the_mean_of_the_whole(scene, weighted):
     parts = [cross_entropy_sums(logits[i : i + 1], target[i : i + 1], weight=weight) for i in range(len(logits))]
     total, share = (torch.stack(sums).sum() for sums in zip(*parts, strict=True))
     torch.testing.assert_close(quotient(total, share), cross_entropy(logits, target, weight=weight))
+
+
+def test_the_module_keeps_its_settings():
+    logits, target = torch.randn(2, 3, 4, 5), torch.randint(0, 3, (2, 4, 5))
+    settings = {"ignore_index": 1, "weight": torch.tensor([0.5, 1.0, 2.0]), "reduction": "sum"}
+    module = CrossEntropy(**settings)
+    assert torch.equal(module(logits, target), cross_entropy(logits, target, **settings))
+    assert torch.equal(CrossEntropy()(logits, target), cross_entropy(logits, target))
+    assert module.state_dict() == {}
+    assert module.to(torch.float64).weight.dtype == torch.float64
 
 
 def test_void_pixels_do_not_reach_the_value():

@@ -57,3 +57,12 @@ def test_weights_of_another_model_are_refused(tmp_path):
     trained.save(tmp_path / "model.pt", create("fcn32s", num_classes=11, backbone="vgg_mini"), card())
     with pytest.raises(ValueError, match="is of another model"):
         trained.load(tmp_path)
+
+
+@pytest.mark.parametrize("options", [{"weights": "imagenet"}, {"wings": 2}, {"padding": 100}])
+def test_a_card_that_describes_no_model_is_refused(tmp_path, monkeypatch, options):
+    """Also one that asks for weights: reading a file fetches nothing."""
+    monkeypatch.setattr("segedu.models.load_imagenet", None)
+    trained.save(tmp_path / "model.pt", create("fcn8s", 11, backbone="vgg_mini"), card(options=options))
+    with pytest.raises(ValueError, match=r"model\.pt describes a model that cannot be built"):
+        trained.load(tmp_path)

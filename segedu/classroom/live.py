@@ -40,7 +40,7 @@ class LivePlot:
         """Take in one step."""
         self.loss.append((step, record.loss))
         if record.scores is not None:
-            self.mean_iou.append((step, record.scores["mean_iou"]))
+            self.mean_iou.append((step, 100 * record.scores["mean_iou"]))
         if record.scores is not None or step == record.steps or self._clock() >= self._next_time:
             self.widget.value = draw(self.loss, self.mean_iou, record.steps)
             self._next_time = self._clock() + self._seconds
@@ -55,11 +55,11 @@ class Picture(ipywidgets.HTML):  # type: ignore[misc]
 
 
 def draw(loss: Points, mean_iou: Points, steps: int) -> str:
-    """The picture as SVG: the loss on the left, the validation mIoU on the right, over ``steps`` steps."""
+    """The picture as SVG: the loss on the left, the validation mIoU in per cent on the right, over ``steps`` steps."""
     top = max((value for _, value in loss), default=1.0) or 1.0
     losses = _panel(0, "loss", "training loss", thinned(loss), steps, top, REST)
-    ious = _panel(PANEL, "mIoU", "validation mIoU", mean_iou, steps, 1.0, NOW, dots=True)
-    words = ", ".join(f"{name} {points[-1][1]:.3f}" for name, points in (("loss", loss), ("mIoU", mean_iou)) if points)
+    ious = _panel(PANEL, "mIoU", "validation mIoU, per cent", mean_iou, steps, 100.0, NOW, dots=True)
+    words = ", ".join(f"{name} {points[-1][1]:.3g}" for name, points in (("loss", loss), ("mIoU", mean_iou)) if points)
     title = f"step {loss[-1][0]:.0f} of {steps}: {words}" if loss else "no step yet"
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="100%" style="max-width:{WIDTH}px" role="img" '
@@ -85,7 +85,7 @@ def _panel(
     placed = [(x0 + (x1 - x0) * step / steps, y0 + (y1 - y0) * value / top) for step, value in points]
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in placed)
     marks = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4"/>' for x, y in placed) if dots else ""
-    now = f"{title}: {points[-1][1]:.3f}" if points else title
+    now = f"{title}: {points[-1][1]:.3g}" if points else title
     end = f"step {steps}" if steps else "steps"
     return (
         f'<g id="{name}"><path d="M{x0} {y1}V{y0}H{x1}M{x0} {y1}H{x1}" fill="none" stroke="{GRID}"/>'

@@ -53,19 +53,18 @@ def load(
     Raises ``ValueError`` for an unknown name or split, or ``augment`` outside the training split, and what the data
     set's class raises, for example ``FileNotFoundError`` where CamVid is absent.
     """
-    if split not in SPLITS:
-        raise ValueError(f"split is {split!r}, expected one of {', '.join(map(repr, SPLITS))}")
+    loader = _loader(name, split)
     if augment and split != "train":
         raise ValueError(f"augment is True for split {split!r}: only 'train' is augmented, scores need the data as is")
-    return _loader(name)(split, size, augment, options)
+    return loader(split, size, augment, options)
 
 
 def available(name: str, split: str = "train", **options: Any) -> bool:
     """Whether ``load(name, split, **options)`` would find its data on this machine, without a download.
 
-    Raises ``ValueError`` for an unknown name.
+    Raises ``ValueError`` for an unknown name or split.
     """
-    return _loader(name) is _streets or find(data_root(options.get("root")), split) is not None
+    return _loader(name, split) is _streets or find(data_root(options.get("root")), split) is not None
 
 
 def _streets(split: str, size: tuple[int, int] | None, augment: bool, options: dict[str, Any]) -> SegmentationData:
@@ -92,7 +91,9 @@ _LOADERS: dict[str, Callable[[str, tuple[int, int] | None, bool, dict[str, Any]]
 }
 
 
-def _loader(name: str) -> Callable[[str, tuple[int, int] | None, bool, dict[str, Any]], SegmentationData]:
+def _loader(name: str, split: str) -> Callable[[str, tuple[int, int] | None, bool, dict[str, Any]], SegmentationData]:
     if name not in _LOADERS:
         raise ValueError(f"name is {name!r}, expected one of {', '.join(map(repr, _LOADERS))}")
+    if split not in SPLITS:
+        raise ValueError(f"split is {split!r}, expected one of {', '.join(map(repr, SPLITS))}")
     return _LOADERS[name]

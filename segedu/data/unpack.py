@@ -15,8 +15,19 @@ from typing import IO, cast
 from segedu.data.room import DownloadError, writing
 
 _BLOCK = 4096  # what the smallest file takes on a disk: a million empty files are not free
-# What the readers raise for bad bytes: RuntimeError for an encrypted zip, OSError for a bad gzip or bzip2 stream.
-_DAMAGED = (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, RuntimeError, OSError)
+# What the readers raise for bad bytes: RuntimeError for an encrypted zip, OSError for a bad gzip or bzip2 stream,
+# ValueError for a name that is no text, IndexError for one that is empty.
+_DAMAGED = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    EOFError,
+    zlib.error,
+    lzma.LZMAError,
+    RuntimeError,
+    OSError,
+    ValueError,
+    IndexError,
+)
 
 
 @dataclass(frozen=True)

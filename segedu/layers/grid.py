@@ -20,10 +20,13 @@ class Grid:
     def through(self, *layers: nn.Module) -> "Grid":
         """The grid after ``layers``; a module that is no convolution or pooling leaves the grid as it is.
 
-        Raises ``ValueError`` for a layer whose kernel, stride, padding or dilation differs between the two axes.
+        Raises ``ValueError`` for a layer whose kernel, stride, padding or dilation differs between the two axes, and
+        for a transposed convolution, whose cells lie between those of its input.
         """
         grid = self
         for layer in layers:
+            if isinstance(layer, nn.ConvTranspose2d):
+                raise ValueError("ConvTranspose2d makes a finer map; a Grid is followed through layers that coarsen it")
             if isinstance(layer, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
                 kernel, stride, padding = (_one(layer, name) for name in ("kernel_size", "stride", "padding"))
                 dilation = 1 if isinstance(layer, nn.AvgPool2d) else _one(layer, "dilation")

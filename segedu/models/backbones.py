@@ -8,6 +8,7 @@ A trunk maps ``(N, 3, H, W)`` to three feature maps, finest first: ``pool3`` at 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
+import torch
 from torch import Tensor, nn
 from torchvision.models import GoogLeNet, WeightsEnum, get_model_weights
 
@@ -166,10 +167,13 @@ def vgg_mini() -> Trunk:
 class ImageNetToUnitRange(nn.Module):
     """From ImageNet's mean and standard deviation to [-1, 1], channel by channel: ``(N, 3, H, W) -> (N, 3, H, W)``."""
 
+    MEAN = (0.485, 0.456, 0.406)
+    STD = (0.229, 0.224, 0.225)
+
     def forward(self, images: Tensor) -> Tensor:
-        mean = images.new_tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
-        std = images.new_tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
-        return (images * std + mean) * 2 - 1
+        # Plain numbers: a tensor of them, made at each call, would have the host wait for the device.
+        channels = zip(images.unbind(1), self.MEAN, self.STD, strict=True)
+        return torch.stack([channel * (2 * std) + (2 * mean - 1) for channel, mean, std in channels], 1)
 
 
 def _dense_head(in_channels: int, channels: int, kernel: int, padding: int) -> nn.Sequential:
@@ -206,11 +210,14 @@ def load_imagenet(trunk: Trunk, backbone: str, weights: WeightsEnum | None = Non
     """Fill ``trunk`` with torchvision's ImageNet weights for ``backbone``; downloads them when they are not cached.
 
     ``weights`` picks one of torchvision's published sets (its default if left out). Raises ``ValueError`` when
-    torchvision publishes none for this backbone.
+    torchvision publishes none for this backbone, and for a set of another model or one that lacks a layer's numbers.
     """
     if backbone not in TORCHVISION_NAMES:
         raise ValueError(f"torchvision publishes no ImageNet weights for backbone {backbone!r}; pass weights=None")
-    weights = get_model_weights(backbone).DEFAULT if weights is None else weights
+    choices = get_model_weights(backbone)
+    weights = choices.DEFAULT if weights is None else weights
+    if weights not in choices:
+        raise ValueError(f"weights is {weights!r}; backbone {backbone!r} takes {' or '.join(map(str, choices))}")
     published: dict[str, Tensor] = weights.get_state_dict(progress=True, check_hash=True)
     renamed = TORCHVISION_NAMES[backbone]
 
@@ -218,4 +225,8 @@ def load_imagenet(trunk: Trunk, backbone: str, weights: WeightsEnum | None = Non
         return next((new + name.removeprefix(old) for old, new in renamed.items() if name.startswith(old)), name)
 
     # view_as: a linear layer's (out, C * h * w) is the convolution's (out, C, h, w) in the same order
-    trunk.load_state_dict({name: published[theirs(name)].view_as(own) for name, own in trunk.state_dict().items()})
+    state = {name: published[theirs(name)].view_as(own) for name, own in trunk.state_dict().items()}
+    # torchvision's IMAGENET1K_FEATURES of VGG16 has NaN in place of the fully connected layers
+    if empty := next((theirs(name) for name, values in state.items() if values.isnan().any()), None):
+        raise ValueError(f"{weights} has no numbers for {empty!r}; take {choices.DEFAULT}")
+    trunk.load_state_dict(state)

@@ -58,6 +58,8 @@ def _wkentaro_names(model: FCN) -> dict[str, str]:
 
 def _grouped(name: str, dense: Tensor) -> Tensor:
     """``(K, K, k, k) -> (K, 1, k, k)``: the diagonal, once the rest is known to be zero."""
+    if dense.ndim != 4 or dense.shape[0] != dense.shape[1]:
+        raise ValueError(f"{name!r} has shape {tuple(dense.shape)}, but wkentaro's upsampling filters are (K, K, k, k)")
     classes = torch.arange(len(dense), device=dense.device)
     rest = dense.clone()
     rest[classes, classes] = 0

@@ -45,13 +45,18 @@ def save(path: str | Path, state: dict[str, Any]) -> None:
 def load(path: str | Path) -> dict[str, Any]:
     """Read what ``save`` wrote, onto the CPU; no code that a file may carry is run.
 
-    Raises ``FileNotFoundError``, and ``ValueError`` for a file that is damaged or no checkpoint.
+    Raises ``FileNotFoundError``, ``OSError`` where the system does not let it be read, and ``ValueError`` for a file
+    that is damaged or no checkpoint.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"there is no checkpoint {path}")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise OSError(f"checkpoint {path} could not be read ({error}); it may well be whole") from error
+    except MemoryError:
+        raise
     except Exception as error:  # a damaged file fails as zip, pickle, key, end-of-file or runtime error
         raise ValueError(
             f"{path} is damaged or no checkpoint; delete it to start anew, or give another path"

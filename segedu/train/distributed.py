@@ -73,7 +73,10 @@ def require_equal(value: int, what: str, device: torch.device) -> None:
 
 
 def synchronised(model: nn.Module, device: torch.device) -> nn.Module:
-    """``model`` with batch statistics taken over all processes, where they share the work on CUDA devices."""
+    """``model`` with batch statistics taken over all processes, where they share the work on CUDA devices.
+
+    The layers of ``model`` are replaced in place, so that it is the caller's own model that is trained.
+    """
     if world_size() == 1 or device.type != "cuda":
         return model
     return cast("nn.Module", nn.SyncBatchNorm.convert_sync_batchnorm(model))  # type: ignore[no-untyped-call]

@@ -33,14 +33,13 @@ def evaluate(
     ``data`` is anything that ``fit`` trains on; images of different sizes are run apart, so ``batch_size`` is a matter
     of speed and memory only. ``num_classes`` is that of ``data.classes`` unless given. The model is moved to ``device``
     (``segedu.device()`` by default) and every module's mode is put back. Under ``torchrun`` each process takes a share
-    and the counts are added up, so each of them returns the whole.
+    and the counts are added up, so each of them returns the whole. Raises ``ValueError`` where the number of classes is
+    not known or ``batch_size`` is below 1.
     """
     if num_classes is None:
         if not hasattr(data, "classes"):
             raise ValueError(f"num_classes is not given and {type(data).__name__} has no classes; give num_classes")
         num_classes = len(data.classes)
-    if batch_size < 1:
-        raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
     with distributed.process_group(torch.device(device or default_device())) as place, mode(model, training=False):
         model.to(place)
         counts = ConfusionMatrix(num_classes, ignore_index, place)

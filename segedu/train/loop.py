@@ -47,8 +47,9 @@ def fit(
     """Train ``model`` in place by ``recipe`` and return what happened at every step.
 
     ``data`` is a painter with ``batch(indices, device=)``, a ``TensorDataset`` of images and labels, or any data set of
-    ``(image, label)`` pairs, whose samples ``recipe.workers`` processes load. What step t sees, draws and drops depends
-    on ``(recipe.seed, t)`` alone, and the caller's random state is left as found.
+    ``(image, label)`` pairs, whose samples ``recipe.workers`` processes load; a painter with ``transforms``, through
+    which only single samples pass, is taken as such pairs. What step t sees, draws and drops depends on
+    ``(recipe.seed, t)`` alone, and the caller's random state is left as found.
 
     ``validation`` is scored every ``recipe.validate_every`` steps and after the last. ``on_step(step, record)`` is
     called after every step. ``checkpoint`` names a file that is written every ``recipe.checkpoint_every`` steps and
@@ -63,8 +64,11 @@ def fit(
     is refused and ``TrainingDiverged`` raised. Raises ``ValueError`` for a checkpoint of another model or recipe.
     """
     _check(model, data, recipe)
-    with distributed.process_group(torch.device(device or default_device())) as place, mode(model, training=True):
-        stepper = Stepper(distributed.synchronised(model, place), recipe, place)
+    with (
+        distributed.process_group(torch.device(device or default_device())) as place,
+        mode(distributed.synchronised(model, place), training=True),  # its new layers too get their mode back
+    ):
+        stepper = Stepper(model, recipe, place)
         run = _Run(stepper, recipe, None if checkpoint is None else Path(checkpoint))
         run.resume()
         stepper.join()

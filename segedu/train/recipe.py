@@ -45,8 +45,9 @@ class Recipe:
     def __post_init__(self) -> None:
         for name in ("steps", "batch_size"):
             self._require(name, int, 1, math.inf)
-        for name in ("warmup", "seed", "validate_every", "checkpoint_every", "workers"):
+        for name in ("warmup", "validate_every", "checkpoint_every", "workers"):
             self._require(name, int, 0, math.inf)
+        self._require("seed", int, 0, 2**63)
         for name in ("weight_decay", "power", "aux_weight"):
             self._require(name, float, 0, math.inf)
         self._require("lr", float, 0, math.inf, above=True)
@@ -59,6 +60,8 @@ class Recipe:
             raise ValueError(
                 f"recipe: warmup is {self.warmup} and steps is {self.steps}; leave steps after the warm-up"
             )
+        if not isinstance(self.channels_last, bool):
+            raise TypeError(f"recipe: channels_last is {self.channels_last!r}; it must be True or False")
         if not isinstance(self.compile, str | None):
             raise TypeError(
                 f'recipe: compile is {self.compile!r}; name a torch.compile backend ("inductor") or give None'

@@ -54,7 +54,12 @@ def training_batches(
 def evaluation_batches(
     data: Any, *, batch_size: int, device: torch.device, workers: int = 0, rank: int = 0, world_size: int = 1
 ) -> Iterator[Batch]:
-    """This process's share of all samples, each once and in order; samples of different sizes come apart."""
+    """This process's share of all samples, each once and in order; samples of different sizes come apart.
+
+    Raises ``ValueError`` for a batch size below 1.
+    """
+    if batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
     share = range(rank, len(data), world_size)
     draws = (
         [(i, seed_of("sample", i)) for i in share[at : at + batch_size]] for at in range(0, len(share), batch_size)
@@ -72,8 +77,8 @@ def shuffled(length: int, batch_size: int, seed: int, step: int) -> Iterator[Dra
 
 @lru_cache(maxsize=2)
 def _permutation(length: int, seed: int, epoch: int) -> list[int]:
-    generator = torch.Generator().manual_seed(seed_of("epoch", seed, epoch))
-    return torch.randperm(length, generator=generator).tolist()
+    generator = torch.Generator("cpu").manual_seed(seed_of("epoch", seed, epoch))
+    return torch.randperm(length, generator=generator, device="cpu").tolist()
 
 
 def seed_of(*keys: int | str) -> int:
@@ -102,7 +107,7 @@ def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
 
 def _fetch(data: Any, draws: Iterable[list[Draw]], device: torch.device, workers: int) -> Iterator[list[Batch]]:
     """Each list of draws as batches on ``device``: painted there, sliced from tensors, or loaded sample by sample."""
-    if hasattr(data, "batch"):
+    if hasattr(data, "batch") and getattr(data, "transforms", None) is None:  # a painter transforms single items only
         for draw in draws:
             yield [data.batch([index for index, _ in draw], device=device)]
     elif isinstance(data, TensorDataset):
@@ -118,9 +123,11 @@ def _fetch(data: Any, draws: Iterable[list[Draw]], device: torch.device, workers
             num_workers=workers,
             collate_fn=_by_size,
             pin_memory=cuda,
-            generator=torch.Generator(),  # else the loader would advance the global one
+            generator=torch.Generator("cpu"),  # else the loader would advance the global one
         )
-        for groups in loader:
+        with torch.device("cpu"):  # it draws a seed of its own
+            loaded = iter(loader)
+        for groups in loaded:
             yield [
                 (images.to(device, non_blocking=cuda), labels.to(device, non_blocking=cuda))
                 for images, labels in groups
@@ -128,14 +135,14 @@ def _fetch(data: Any, draws: Iterable[list[Draw]], device: torch.device, workers
 
 
 class _Seeded(Dataset[Batch]):
-    """A data set that is asked with draws."""
+    """A data set that is asked with draws, and loads on the CPU whatever torch's default device is."""
 
     def __init__(self, data: Any) -> None:
         self.data = data
 
     def __getitem__(self, draw: Draw) -> Batch:
         index, seed = draw
-        with seeded(seed):
+        with seeded(seed), torch.device("cpu"):
             image, label = self.data[index]
         return image, label
 

@@ -45,15 +45,15 @@ def test_it_follows_a_real_run():
     recipe = Recipe(steps=8, batch_size=2, validate_every=4)
     history = fit(nn.Conv2d(3, 2, 1), data, recipe, validation=data, device="cpu", on_step=plot, progress=False)
     assert plot.loss == list(enumerate(history.loss, 1))
-    assert plot.mean_iou == [(step, scores["mean_iou"]) for step, scores in history.validation.items()]
+    assert plot.mean_iou == [(step, 100 * scores["mean_iou"]) for step, scores in history.validation.items()]
     assert isinstance(plot.widget, ipywidgets.HTML)
     words = ElementTree.fromstring(plot.widget.value).find(f"{SVG}title").text
-    assert words == f"step 8 of 8: loss {history.loss[-1]:.3f}, mIoU {history.validation[8]['mean_iou']:.3f}"
+    assert words == f"step 8 of 8: loss {history.loss[-1]:.3g}, mIoU {100 * history.validation[8]['mean_iou']:.3g}"
 
 
 @given(losses=st.lists(st.floats(0, 1e6), min_size=1, max_size=40), steps=st.integers(40, 500))
 def test_curves_are_to_scale_and_inside(losses, steps):
-    picture = ElementTree.fromstring(draw(list(enumerate(losses, 1)), [(1, 0.0), (steps, 1.0)], steps))
+    picture = ElementTree.fromstring(draw(list(enumerate(losses, 1)), [(1, 0.0), (steps, 100.0)], steps))
     placed, (first, last) = curve(picture, "loss"), curve(picture, "mIoU")
     assert all(44 <= x <= 404 and 34 <= y <= 226 for x, y in placed)
     top = max(losses) or 1

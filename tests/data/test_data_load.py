@@ -88,8 +88,9 @@ def test_unknown_name_lists_the_names():
 
 @pytest.mark.parametrize("name", ["streets", "camvid"])
 def test_unknown_split_lists_the_splits(name):
-    with pytest.raises(ValueError, match="split is 'eval', expected one of 'train', 'val', 'test'"):
-        load(name, "eval")
+    for ask in (load, available):
+        with pytest.raises(ValueError, match="split is 'eval', expected one of 'train', 'val', 'test'"):
+            ask(name, "eval")
 
 
 @pytest.mark.parametrize("name", ["streets", "camvid"])

@@ -1,6 +1,8 @@
+import contextlib
 import errno
 import io
 import random
+import shutil
 import stat
 import tarfile
 import zipfile
@@ -169,3 +171,19 @@ def test_full_disk(tmp_path, monkeypatch):
     with pytest.raises(NoRoomError, match=r"unpacking archive.zip needs 1\.0 MB and the disk of .* is full"):
         unpack(archive, tmp_path / "out", limit=LIMIT)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_any_damage_is_one_sentence(tmp_path, form):
+    """A few bytes changed anywhere: the archive still unpacks, or is refused as an archive, never as a bug of ours."""
+    archive = write(tmp_path / f"set.{form}", {"a/b.txt": b"b" * 50, "a/é.txt": b"c"})
+    whole, rng = archive.read_bytes(), random.Random(0)
+    for _ in range(200):
+        damaged = bytearray(whole)
+        for _ in range(rng.choice((1, 1, 2, 4))):
+            damaged[rng.randrange(len(damaged))] = rng.choice((0, 255, rng.randrange(256)))
+        archive.write_bytes(damaged)
+        with contextlib.suppress(DownloadError):
+            unpack(archive, tmp_path / "out", limit=LIMIT)
+            shutil.rmtree(tmp_path / "out")
+        assert not (tmp_path / "out").exists()

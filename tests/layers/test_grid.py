@@ -61,5 +61,7 @@ def test_refuses_what_it_cannot_describe():
         Grid().through(nn.Conv2d(1, 1, (3, 5)))
     with pytest.raises(ValueError, match="padding=same"):
         Grid().through(nn.Conv2d(1, 1, 3, padding="same"))
+    with pytest.raises(ValueError, match="makes a finer map"):
+        Grid(2, 0.5).through(nn.ConvTranspose2d(1, 1, 2, stride=2))
     with pytest.raises(ValueError, match="no multiple"):
         Grid(3).factor_to(Grid(2))

@@ -106,6 +106,12 @@ def test_the_tolerance_is_a_share_of_the_diagonal():
         assert metric.scores().mean_f1 == expected
 
 
+def test_a_whole_number_of_pixels_is_not_lost_to_rounding():
+    """0.7 of a diagonal of 10 is 7 pixels, though ``0.7**2 * 100`` is a little less than 49 in floating point."""
+    assert squared_reach(0.7, 6, 8) == 49
+    assert squared_reach(0.018, 300, 400) == 81
+
+
 def test_half_a_contour_has_the_f1_of_its_shares():
     target = edge_at(8, (1, 16, 16)).clone()
     predictions = target.clone()

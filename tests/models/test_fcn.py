@@ -175,6 +175,22 @@ def test_imagenet_weights_find_their_places(backbone, monkeypatch):
     torch.testing.assert_close(ours, theirs)
 
 
+def test_imagenet_weights_that_do_not_fit_are_refused(monkeypatch):
+    """Sets of another model, and VGG16's features alone, which hold NaN for the fully connected layers."""
+    alexnet, features = (torchvision.models.get_model_weights(name) for name in ("alexnet", "vgg16"))
+    with (
+        torch.device("meta"),
+        pytest.raises(ValueError, match=r"backbone 'vgg16' takes VGG16_Weights\.IMAGENET1K_V1 or"),
+    ):
+        create("fcn8s", 3, weights=alexnet.DEFAULT)
+    state = torchvision.models.alexnet(weights=None).state_dict()
+    state["classifier.4.bias"] = torch.full((4096,), torch.nan)
+    monkeypatch.setattr(alexnet, "get_state_dict", lambda self, *args, **kwargs: state)
+    with pytest.raises(ValueError, match=r"has no numbers for 'classifier\.4\.bias'"):
+        create("fcn8s", 3, backbone="alexnet", weights=alexnet.DEFAULT)
+    assert "IMAGENET1K_FEATURES" in features.__members__
+
+
 def test_new_skips_change_nothing_until_they_learn():
     """Zero scores: FCN-8s and 16s begin as their coarse scores interpolated step by step (section 4.2)."""
     images = torch.randn(1, 3, 64, 96)
@@ -227,6 +243,16 @@ def test_layouts_and_autocast_agree():
             half = model(images)["out"]
     torch.testing.assert_close(last, plain, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(half.float(), plain, rtol=0.05, atol=0.05 * plain.abs().max().item())
+
+
+def test_compiles_without_graph_breaks():
+    model = small()
+    torch.compiler.reset()
+    compiled = torch.compile(model, fullgraph=True, backend="eager")
+    with torch.no_grad():
+        for size in ((64, 96), (63, 97), (41, 50)):
+            images = torch.randn(2, 3, *size)
+            assert torch.equal(compiled(images)["out"], model(images)["out"])
 
 
 def wkentaro_state(classes: int) -> dict[str, Tensor]:
@@ -308,6 +334,8 @@ def test_wkentaro_loader_says_what_is_wrong():
         state[name] = torch.eye(3)[:, :, None, None].expand(state[name].shape)
     with pytest.raises(ValueError, match="is not the bilinear kernel"):
         load_wkentaro_fcn(fcn8s, state)
+    with pytest.raises(ValueError, match=r"'upscore2\.weight' has shape \(3, 1, 4, 4\)"):
+        load_wkentaro_fcn(learnt, state | {"upscore2.weight": torch.zeros(3, 1, 4, 4)})
     with pytest.raises(ValueError, match=r"'score\.conv7\.weight' has shape"):
         load_wkentaro_fcn(learnt, state | {"score_fr.weight": torch.zeros(5, 4096, 1, 1)})
 

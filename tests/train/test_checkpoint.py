@@ -126,3 +126,18 @@ def test_the_same_model_takes_every_value():
     written(torch.randn(2, 3, 4, 4))
     checkpoint.load_model(read, {"model": written.state_dict()}, "run.pt")
     assert all(torch.equal(value, read.state_dict()[name]) for name, value in written.state_dict().items())
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), MemoryError()])
+def test_a_file_that_cannot_be_read_now_is_not_called_damaged(written, monkeypatch, error):
+    """Else the user is told to delete a good run."""
+
+    def refuse(*_, **__):
+        raise error
+
+    monkeypatch.setattr(torch, "load", refuse)
+    with pytest.raises((OSError, MemoryError)) as caught:
+        checkpoint.load(written)
+    assert "damaged" not in str(caught.value)
+    if isinstance(error, OSError):
+        assert re.search(r"run\.pt could not be read .*Permission denied", str(caught.value))

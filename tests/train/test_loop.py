@@ -192,6 +192,20 @@ def test_modules_get_their_mode_back():
     assert [module.training for module in model.modules()] == modes
 
 
+def test_layers_that_replace_others_get_their_mode_back(monkeypatch):
+    """Under torchrun on CUDA the batch norms give way to SyncBatchNorm."""
+
+    def replace_layers(model, device):
+        return nn.SyncBatchNorm.convert_sync_batchnorm(model)
+
+    monkeypatch.setattr("segedu.train.distributed.synchronised", replace_layers)
+    images, labels = scenes().tensors
+    frozen = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)).eval()
+    train(frozen, TensorDataset(images, labels))
+    assert isinstance(frozen[1], nn.SyncBatchNorm)
+    assert not any(module.training for module in frozen.modules())
+
+
 def test_frozen_parameters_stay():
     model = toy()
     model.head.requires_grad_(False)

@@ -39,6 +39,7 @@ def test_an_unknown_field_is_named():
         ({"warmup": 10, "steps": 10}, ValueError, "warmup is 10 and steps is 10"),
         ({"optimizer": "adam"}, ValueError, "optimizer is 'adam'; choose one of sgd, adamw"),
         ({"precision": "float16"}, ValueError, "precision is 'float16'; choose one of float32, bfloat16"),
+        ({"channels_last": "no"}, TypeError, "channels_last is 'no'; it must be True or False"),
         ({"compile": True}, TypeError, "compile is True; name a torch.compile backend"),
         ({"class_weights": (1.0, -1.0)}, ValueError, "class_weights are (1.0, -1.0)"),
         ({"class_weights": (0, 0)}, ValueError, "class_weights are (0.0, 0.0)"),

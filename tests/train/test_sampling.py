@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import TensorDataset
 
-from segedu.train.sampling import evaluation_batches, seed_of, seeded, shuffled, training_batches
+from segedu.train.sampling import _permutation, evaluation_batches, seed_of, seeded, shuffled, training_batches
 
 CPU = torch.device("cpu")
 
@@ -146,3 +146,31 @@ def test_sizes_that_differ_cannot_be_trained_on_together():
 def test_more_processes_than_samples_in_a_batch():
     with pytest.raises(ValueError, match="batch_size 5 cannot be shared by 6 processes"):
         draw_all(Pairs(7), range(1), 0, 6)
+
+
+class Random(Pairs):
+    """Draws on torch's default device, as the transforms of torchvision do."""
+
+    def __getitem__(self, index):
+        return torch.full((3, 2, 2), float(index)) + torch.rand(()), torch.full((2, 2), index)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_loading_does_not_follow_the_default_device(workers):
+    expected = draw_all(Random(7), range(6))
+    _permutation.cache_clear()
+    with torch.device("meta"):
+        assert_same(draw_all(Random(7), range(6), workers=workers), expected)
+
+
+def test_a_painter_with_transforms_is_asked_for_single_items():
+    """Its batches come without them, so training on those would leave out what was asked for."""
+    painter = Painter(7)
+    painter.transforms = "are in __getitem__"
+    painter.batch = None
+    assert_same(draw_all(painter, range(6)), draw_all(Pairs(7), range(6)))
+
+
+def test_a_batch_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="batch_size is 0; it must be at least 1"):
+        next(evaluation_batches(Pairs(7), batch_size=0, device=CPU))

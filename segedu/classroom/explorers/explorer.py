@@ -19,10 +19,11 @@ class Explorer(ipywidgets.VBox, Generic[Result]):  # type: ignore[misc]
 
     A subclass defines `compute` (pure, so that a test can hold it to the library), `draw`, `marks` and `words`.
     ``state`` is read and set as a dict: each control's value under its name, and the ``"pinned"`` cell or ``None``.
+    The controls stand in ``columns``, which a narrow page sets one below the other; the Tab key follows them.
     """
 
-    def __init__(self, label: str, controls: Mapping[str, ipywidgets.ValueWidget]) -> None:
-        self.controls = dict(controls)
+    def __init__(self, label: str, *columns: Mapping[str, ipywidgets.ValueWidget]) -> None:
+        self.controls = {name: control for column in columns for name, control in column.items()}
         self.stage = Stage(label)
         self.reset_button = ipywidgets.Button(description="Reset", tooltip="Back to how this explorer opened")
         self.reset_button.on_click(lambda _: self.reset())
@@ -33,8 +34,10 @@ class Explorer(ipywidgets.VBox, Generic[Result]):  # type: ignore[misc]
             control.observe(lambda _: self._recompute(), "value")
         self.stage.observe(lambda _: self._point(), ["hovered", "pinned"])
         self.reset_button.layout.margin = "2px 2px 2px auto"
-        columns = ipywidgets.Layout(grid_template_columns="repeat(auto-fit, minmax(300px, 420px))")
-        panel = ipywidgets.GridBox([*self.controls.values(), self.reset_button], layout=columns)
+        *boxes, last = (ipywidgets.VBox([*column.values()]) for column in columns)
+        last.children += (self.reset_button,)
+        grid = ipywidgets.Layout(grid_template_columns="repeat(auto-fit, minmax(300px, 420px))")
+        panel = ipywidgets.GridBox([*boxes, last], layout=grid)
         super().__init__([panel, self.stage])
         self.add_class("segedu-explorer")
 

@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain, zip_longest
+from itertools import chain
 
 import ipywidgets
 import torch
@@ -16,6 +16,8 @@ from segedu.classroom.explorers.fusion_picture import FusionPicture, signed_numb
 from segedu.classroom.explorers.scene import Cell, Primitive, Scene
 from segedu.metrics import BoundaryF1, ConfusionMatrix
 from segedu.models import FCN
+
+STYLE, WIDE = {"description_width": "80px"}, {"width": "auto"}
 
 
 @dataclass(frozen=True)
@@ -80,30 +82,34 @@ class FusionExplorer(Explorer[Mix]):
         self._contributions = functools.lru_cache(maxsize=1)(self._bring_to_image)
         self._as_trained = functools.cache(self._quality_as_trained)
         self._picture = FusionPicture(images, self._labels, self.classes, palette, mean, std, ignore_index)
-        super().__init__("Fusion explorer: score maps of an FCN, their sum and what it predicts", self._make_controls())
+        super().__init__(
+            "Fusion explorer: score maps of an FCN, their sum and what it predicts", self._weights(), self._views()
+        )
 
-    def _make_controls(self) -> dict[str, ipywidgets.ValueWidget]:
-        """Two columns: a weight for each score map on the left, what to look at on the right."""
-        style = {"description_width": "80px"}
-        wide = ipywidgets.Layout(width="auto")
-        weights = [
-            (name, ipywidgets.FloatSlider(1, min=0, max=2, step=0.1, readout_format=".1f", description=f"{name} ×"))
+    def _weights(self) -> dict[str, ipywidgets.ValueWidget]:
+        """A slider for how much each score map joins."""
+        look = {"readout_format": ".1f", "layout": WIDE, "style": STYLE}
+        return {
+            name: ipywidgets.FloatSlider(1, min=0, max=2, step=0.1, description=f"{name} ×", **look)
             for name in self._scores
-        ]
-        views = [("class", ipywidgets.Dropdown(options=self.classes, value=self._telling_class(), description="class"))]
-        if len(self._labels) > 1:
-            views.insert(0, ("image", ipywidgets.IntSlider(0, min=0, max=len(self._labels) - 1, description="image")))
-        controls = dict(pair for pair in chain.from_iterable(zip_longest(weights, views)) if pair is not None)
-        for control in controls.values():
-            control.layout, control.style = wide, style
-        return controls
+        }
+
+    def _views(self) -> dict[str, ipywidgets.ValueWidget]:
+        """What to look at: which image, if there are several, and the scores of which class."""
+        look = {"layout": WIDE, "style": STYLE}
+        last, telling = len(self._labels) - 1, self._telling_class()
+        images = {"image": ipywidgets.IntSlider(0, min=0, max=last, description="image", **look)} if last else {}
+        classes = ipywidgets.Dropdown(options=self.classes, value=telling, description="class", **look)
+        return images | {"class": classes}
 
     def _telling_class(self) -> str:
-        """The rarest class that the model finds on a hundredth of the first image: large ones need no fine map."""
-        labels, prediction = self._labels[0], self._contributions(0).sum(0).max(dim=0).indices
-        found = torch.bincount(prediction[prediction == labels], minlength=len(self.classes))
-        enough = found >= 0.01 * labels.numel()
-        return self.classes[int(torch.where(enough, found, found.max() + 1).argmin())]
+        """Of the classes that the model finds on a hundredth of the first image, the one that finer maps shape most."""
+        labels, contributions = self._labels[0], self._contributions(0)
+        prediction = contributions.sum(0).max(dim=0).indices
+        found = torch.bincount(prediction[prediction == labels], minlength=len(self.classes)) >= 0.01 * labels.numel()
+        coarsest, *finer = contributions.flatten(2).std(2)
+        share = sum(finer, torch.zeros_like(coarsest)) / coarsest.clamp(min=1e-6)
+        return self.classes[int(torch.where(found, share, share - share.max() - 1).argmax())]
 
     def compute(self, state: State) -> Mix:
         """Weigh the contributions of each score map, add them, predict, and measure the prediction."""
@@ -187,7 +193,7 @@ class FusionExplorer(Explorer[Mix]):
 
 
 def _share(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.3f}"
+    return "–" if math.isnan(value) else f"{100 * value:.1f} %"
 
 
 def _device_of(model: nn.Module) -> torch.device:

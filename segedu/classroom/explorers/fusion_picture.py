@@ -77,7 +77,10 @@ class FusionPicture:
             *self._titled(1, 1, "truth", self._labels_in(1, 1, "truth", torch.where(void, len(self._classes), truth))),
             *self._titled(1, 2, "prediction", self._labels_in(1, 2, "prediction", mix.prediction)),
             *self._titled(
-                1, 3, f"errors: {share:.1%}", cells(self._box(1, 3), self._thin(verdicts), VERDICTS, panel="errors")
+                1,
+                3,
+                f"errors: {100 * share:.1f} %",
+                cells(self._box(1, 3), self._thin(verdicts), VERDICTS, panel="errors"),
             ),
         ]
         below = 2 * (TITLE + self._panel[1]) + GAP / 2

@@ -95,8 +95,16 @@ def test_words_say_the_mix_and_its_quality(explore):
     first, second, _ = explorer.stage.words.split("\n")
     assert first == "conv7 × 1.0 + pool4 × 1.0 + pool3 × 0.0: the finest map that joins has cells of 16 px."
     mix = explorer.compute(explorer.state)
-    measured = [mix.quality.mean_iou, mix.as_trained.mean_iou, mix.quality.boundary_f1, mix.as_trained.boundary_f1]
-    assert numbers(second) == pytest.approx(measured, abs=5e-4)
+    measured = [
+        100 * share
+        for share in (
+            mix.quality.mean_iou,
+            mix.as_trained.mean_iou,
+            mix.quality.boundary_f1,
+            mix.as_trained.boundary_f1,
+        )
+    ]
+    assert numbers(second) == pytest.approx(measured, abs=0.051)
     explorer.state = {"conv7": 0.0, "pool4": 0.0}
     assert explorer.stage.words.startswith("Nothing joins: all scores are 0, and the tie goes to Sky.")
 
@@ -145,6 +153,24 @@ def test_sweep_visits_all_mixes_classes_and_images(explore):
     for name in ("conv7", "pool4", "pool3"):
         assert {state[name] for state in seen} == {round(0.1 * step, 1) for step in range(21)}
     assert explorer.state == before
+
+
+def test_it_opens_on_the_class_that_finer_maps_shape_most(explore, streets):
+    explorer = explore()
+    brought, labels = explorer._contributions(0), streets[1][0]
+    found = [
+        k for k in range(4) if int(((brought.sum(0).argmax(0) == k) & (labels == k)).sum()) >= labels.numel() / 100
+    ]
+    share = {k: float(sum(brought[1:, k].flatten(1).std(1)) / brought[0, k].std()) for k in found}
+    assert len(found) > 1
+    assert explorer.state["class"] == explorer.classes[max(share, key=share.get)]
+
+
+def test_controls_stand_in_columns_and_the_reset_button_ends_the_last(explore):
+    explorer = explore()
+    weights, views = explorer.children[0].children
+    assert [control.description for control in weights.children] == ["conv7 ×", "pool4 ×", "pool3 ×"]
+    assert [control.description for control in views.children] == ["image", "class", "Reset"]
 
 
 @pytest.mark.parametrize(("name", "maps"), [("fcn32s", ["conv7"]), ("fcn16s", ["conv7", "pool4"])])
