@@ -193,7 +193,7 @@ class FusionExplorer(Explorer[Mix]):
 
 
 def _share(value: float) -> str:
-    return "–" if math.isnan(value) else f"{100 * value:.1f} %"
+    return "–" if math.isnan(value) else f"{100 * value:.1f}\N{NO-BREAK SPACE}%"
 
 
 def _device_of(model: nn.Module) -> torch.device:

@@ -95,15 +95,8 @@ def test_words_say_the_mix_and_its_quality(explore):
     first, second, _ = explorer.stage.words.split("\n")
     assert first == "conv7 × 1.0 + pool4 × 1.0 + pool3 × 0.0: the finest map that joins has cells of 16 px."
     mix = explorer.compute(explorer.state)
-    measured = [
-        100 * share
-        for share in (
-            mix.quality.mean_iou,
-            mix.as_trained.mean_iou,
-            mix.quality.boundary_f1,
-            mix.as_trained.boundary_f1,
-        )
-    ]
+    qualities = (mix.quality, mix.as_trained)
+    measured = [100 * getattr(quality, name) for name in ("mean_iou", "boundary_f1") for quality in qualities]
     assert numbers(second) == pytest.approx(measured, abs=0.051)
     explorer.state = {"conv7": 0.0, "pool4": 0.0}
     assert explorer.stage.words.startswith("Nothing joins: all scores are 0, and the tie goes to Sky.")
