@@ -46,7 +46,8 @@ def test_the_still_stands_in_where_no_widget_lives():
     stage = Stage("a map of nothing")
     stage.show(scene(254), [], "words that may differ from run to run")
     data, metadata = stage._repr_mimebundle_()
-    assert metadata == {"image/png": {"width": 40, "alt": "a map of nothing (run this cell to play with it)"}}  # half its pixels: it is drawn for dense screens
+    words = "a map of nothing (run this cell to play with it)"
+    assert metadata == {"image/png": {"width": 40, "alt": words}}  # half its pixels: it is drawn for dense screens
     assert data["text/plain"] == "a map of nothing (run this cell to play with it)"
     image = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
     assert image.size == (80, 60)
