@@ -2,13 +2,14 @@
 # Both make .venv and install requirements.txt first; both may be repeated at any time.
 PYTHON ?= python3
 PY := .venv/bin/python
+LAB_OPTIONS ?=
 CODE := segedu tests tools benchmarks notebooks
 THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .PHONY: lab test environment lint types unit validate browser notebooks bench clean
 
 lab: environment
-	$(PY) -m jupyterlab --ServerApp.ip=127.0.0.1 notebooks/01_fcn.ipynb
+	$(PY) -m jupyterlab --ServerApp.ip=127.0.0.1 $(LAB_OPTIONS) notebooks/01_fcn.ipynb
 
 test: environment lint types unit validate browser
 	@echo "All of the course works on this machine."

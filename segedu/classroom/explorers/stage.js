@@ -29,8 +29,11 @@ function rasterise({ shape: [rows, cols], data, palette }) {
     const colours = new Uint32Array(palette.buffer.slice(palette.byteOffset, palette.byteOffset + palette.byteLength));
     new Uint32Array(pixels.data.buffer).set(Uint32Array.from(source, (index) => colours[index]));
   } else {
-    for (let i = 0, j = 0; i < source.length; i += 3, j += 4) {
-      pixels.data.set([source[i], source[i + 1], source[i + 2], 255], j);
+    const rgba = pixels.data.fill(255);
+    for (let i = 0, j = 0; i < source.length; j++) {
+      rgba[j++] = source[i++];
+      rgba[j++] = source[i++];
+      rgba[j++] = source[i++];
     }
   }
   const grid = new OffscreenCanvas(cols, rows);
