@@ -88,15 +88,29 @@ class LearnedUpsample(nn.Module):
     def forward(self, coarse: Tensor, size: tuple[int, int]) -> Tensor:
         rows, columns = (self._extent(cells, pixels) for cells, pixels in zip(coarse.shape[-2:], size, strict=True))
         mode = "replicate" if self.border == "replicate" else "constant"
-        framed = F.pad(coarse, (columns[0], columns[1], rows[0], rows[1]), mode=mode)
-        fine = F.conv_transpose2d(framed, self.weight, stride=self.factor, groups=len(self.weight))
+        fine = self._between_cells(F.pad(coarse, (columns[0], columns[1], rows[0], rows[1]), mode=mode))
         return fine[..., rows[2] : rows[2] + size[0], columns[2] : columns[2] + size[1]]
+
+    def _between_cells(self, coarse: Tensor) -> Tensor:
+        """The transposed convolution where a pixel has 2 x 2 cells around it: ``-> (N, C, f * (h - 1), f * (w - 1))``.
+
+        A fine pixel mixes the four cells around it by the four taps of its phase, so all phases of all pixels are one
+        matrix product. On a CPU that is faster than ``F.conv_transpose2d`` on the same framed map, which computes a
+        border of half a cell that is then cropped.
+        """
+        batch, channels, height, width = coarse.shape
+        factor, missing = self.factor, 2 * self.factor - self.weight.shape[-1]
+        kernel = F.pad(self.weight, (missing, 0, missing, 0)).view(channels, 2, factor, 2, factor)
+        taps = kernel.flip(1, 3).permute(0, 2, 4, 1, 3).reshape(channels, factor**2, 4)
+        windows = F.unfold(coarse.reshape(batch * channels, 1, height, width), 2).view(batch, channels, 4, -1)
+        phases = (taps @ windows).view(batch, channels * factor**2, height - 1, width - 1)
+        return F.pixel_shuffle(phases, factor)
 
     def _extent(self, cells: int, pixels: int) -> tuple[int, int, int]:
         """Cells to add before and after so that every pixel lies between two, and the first pixel to keep."""
         first, last = (math.floor((pixel - self.offset) / self.factor) for pixel in (0, pixels - 1))
         before, after = max(0, -first), max(0, last + 2 - cells)
-        return before, after, int(before * self.factor + (self.weight.shape[-1] - 1) / 2 - self.offset)
+        return before, after, math.floor(before * self.factor - self.offset)
 
     def extra_repr(self) -> str:
         return f"{len(self.weight)}, factor={self.factor}, offset={self.offset}, border={self.border!r}"
