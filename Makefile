@@ -8,7 +8,10 @@ THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .PHONY: lab test environment lint types unit validate browser notebooks bench clean
 
+# JupyterLab will not serve the administrator unless told to; whether it may is the user's decision.
 lab: environment
+	@if [ "$$(id -u)" = 0 ] && [ -z "$(findstring --allow-root,$(LAB_OPTIONS))" ]; then \
+	    echo "segedu: you are root, and JupyterLab lets root in only when told: make lab LAB_OPTIONS=--allow-root" >&2; exit 1; fi
 	$(PY) -m jupyterlab --ServerApp.ip=127.0.0.1 $(LAB_OPTIONS) notebooks/01_fcn.ipynb
 
 test: environment lint types unit validate browser

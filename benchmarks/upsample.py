@@ -20,7 +20,7 @@ CASES = [(8, 12, 3, 4, 32), (8, 12, 12, 16, 8), (1, 21, 16, 16, 32), (1, 21, 63,
 
 
 def ways(classes: int, factor: int, size: tuple[int, int]) -> dict[str, Callable[[Tensor], Tensor]]:
-    """Five ways to upsample ``classes`` score maps by ``factor``; learnt filters get a gradient too."""
+    """Six ways to upsample ``classes`` score maps by ``factor``; learnt filters get a gradient too."""
     coarse, image = Grid(factor, (factor - 1) / 2), Grid()
     fixed, learnt = BilinearUpsample(coarse, image), LearnedUpsample(classes, coarse, image)
     kernel = bilinear_kernel(factor)
@@ -33,8 +33,18 @@ def ways(classes: int, factor: int, size: tuple[int, int]) -> dict[str, Callable
         "F.interpolate": lambda x: F.interpolate(x, scale_factor=factor, mode="bilinear"),
         "dense transposed, fixed": lambda x: F.conv_transpose2d(x, dense, **options),
         "segedu learnt": lambda x: learnt(x, size),
+        "the same frame transposed, learnt": lambda x: framed_transposed(learnt, x, size),
         "grouped transposed, learnt": lambda x: F.conv_transpose2d(x, grouped, groups=classes, **options),
     }
+
+
+def framed_transposed(layer: LearnedUpsample, x: Tensor, size: tuple[int, int]) -> Tensor:
+    """What ``layer`` computes, border repeated, by PyTorch's transposed convolution."""
+    (top, bottom, row), (left, right, column) = (layer._extent(n, m) for n, m in zip(x.shape[-2:], size, strict=True))
+    framed = F.pad(x, (left, right, top, bottom), mode="replicate")
+    fine = F.conv_transpose2d(framed, layer.weight, stride=layer.factor, groups=len(layer.weight))
+    row, column = row + layer.factor, column + layer.factor  # the layer leaves out the half that is cropped here
+    return fine[..., row : row + size[0], column : column + size[1]]
 
 
 def measure(threads: int, repeats: int) -> list[dict[str, Any]]:
