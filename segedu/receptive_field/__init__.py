@@ -1,0 +1,19 @@
+"""Receptive fields: what a unit of a network can see, what it does see, and how to reach a wanted field."""
+
+from segedu.receptive_field.analysis import AxisField, ReceptiveField, Row, receptive_field
+from segedu.receptive_field.coverage import Gridding, gridding, plan
+from segedu.receptive_field.stack import Layer, Level, StackNet, stacked
+
+__all__ = [
+    "AxisField",
+    "Gridding",
+    "Layer",
+    "Level",
+    "ReceptiveField",
+    "Row",
+    "StackNet",
+    "gridding",
+    "plan",
+    "receptive_field",
+    "stacked",
+]
