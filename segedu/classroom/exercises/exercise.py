@@ -5,6 +5,7 @@ the learner's very numbers and explains that one; so a hint follows what the cod
 """
 
 import dis
+import reprlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from textwrap import fill
@@ -16,8 +17,12 @@ from torch import Tensor
 
 Answer = Callable[..., Any]
 Observed = dict[str, Tensor]
+Trial = Observed | Exception
+Trials = list[Trial]
 
 IDLE = {"RESUME", "NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE"}  # all that a function with an empty body does
+CONSTANT = {"LOAD_CONST", "RETURN_CONST"}
+PLAIN = (int, str, list, tuple)  # arguments that read well in a hint
 
 
 class Hint(Exception):  # noqa: N818 - it is one, more than an error
@@ -53,8 +58,9 @@ class Exercise:
     """A function for the learner to write.
 
     ``probes`` makes the arguments of every trial, the same each time but fresh, so that no trial sees what another did
-    to them. ``observe`` turns a returned object into named tensors to compare, or raises :class:`Hint`. ``learnt`` is
-    the sentence that a right answer earns.
+    to them. ``observe`` turns a returned object into named tensors to compare, or raises :class:`Hint`; where many
+    answers are right, it keeps of each only what has to be so. ``learnt`` is the sentence that a right answer earns.
+    ``given`` is the faulty code that the notebook holds, where the learner is to repair some.
     """
 
     solution: Answer
@@ -62,6 +68,7 @@ class Exercise:
     probes: Callable[[], Iterable[tuple[Any, ...]]]
     observe: Callable[[Any], Observed]
     learnt: str
+    given: Answer | None = None
 
     def check(self, candidate: Answer) -> Result:
         """Try ``candidate`` and say what was found; an exception in the learner's code becomes a hint."""
@@ -74,27 +81,38 @@ class Exercise:
         found, wanted = self._trials(candidate), self._trials(self.solution)
         if _agree(found, wanted):
             return Result("right", self.learnt)
+        if self.given and _agree(found, self._trials(self.given)):
+            return Result(
+                "not done yet", "it still does what the given code does; repair it, then run this cell again."
+            )
         if any(isinstance(trial, dict) for trial in found):
             for mistake in self.mistakes:
                 if _agree(found, self._trials(mistake.answer)):
                     return _wrong(mistake.hint)
-        return _wrong(_first_difference(candidate, found, wanted))
+        return _wrong(self._first_difference(candidate, found, wanted))
 
-    def _trials(self, answer: Answer) -> list[Observed | Exception]:
+    def _trials(self, answer: Answer) -> Trials:
         """What ``answer`` gives for each probe: tensors, or the exception that it ended in."""
-        trials: list[Observed | Exception] = []
+        trials: Trials = []
         for arguments in self.probes():
             try:
-                trials.append(self.observe(answer(*arguments)))
+                returned = answer(*arguments)
+                if returned is None:
+                    raise Hint("the function returns nothing; end it with return and the result.")
+                trials.append(self.observe(returned))
             except Exception as error:
                 trials.append(error)
         return trials
 
+    def _first_difference(self, candidate: Answer, found: Trials, wanted: Trials) -> str:
+        """A hint for a mistake that nobody foresaw: where the answer first leaves the solution."""
+        trials = zip(found, wanted, self.probes(), strict=True)
+        mine, right, arguments = next(trial for trial in trials if not _same(trial[0], trial[1]))
+        return _with_call(_difference(candidate, mine, right), candidate, arguments)
+
 
 def one_tensor(returned: Any) -> Observed:
     """Observe an answer that is a tensor."""
-    if returned is None:
-        raise Hint("the function returns nothing; end it with return and the result.")
     if not isinstance(returned, Tensor):
         raise Hint(f"the function returns an object of type {type(returned).__name__}; return a tensor.")
     return {"the result": returned.detach()}
@@ -105,16 +123,21 @@ def _wrong(text: str) -> Result:
 
 
 def _untouched(candidate: Answer) -> bool:
-    """Whether the body is still the stub's ``...``: no instruction but to return a constant."""
+    """Whether the body is still the stub's ``...``: no instruction but to return None."""
     code = getattr(candidate, "__code__", None)
-    return code is not None and all(step.opname in IDLE for step in dis.get_instructions(code))
+    return code is not None and all(
+        step.opname in IDLE and (step.opname not in CONSTANT or step.argval is None)
+        for step in dis.get_instructions(code)
+    )
 
 
-def _agree(found: list[Observed | Exception], wanted: list[Observed | Exception]) -> bool:
+def _agree(found: Trials, wanted: Trials) -> bool:
     return all(map(_same, found, wanted))
 
 
-def _same(found: Observed | Exception, wanted: Observed | Exception) -> bool:
+def _same(found: Trial, wanted: Trial) -> bool:
+    if isinstance(found, Hint) and isinstance(wanted, Hint):
+        return str(found) == str(wanted)
     if isinstance(found, Exception) or isinstance(wanted, Exception):
         return type(found) is type(wanted)
     return found.keys() == wanted.keys() and all(_close(found[name], wanted[name]) for name in wanted)
@@ -124,9 +147,8 @@ def _close(found: Tensor, wanted: Tensor) -> bool:
     return found.shape == wanted.shape and torch.allclose(found.double(), wanted.double(), rtol=1e-4, atol=1e-5)
 
 
-def _first_difference(candidate: Answer, found: list[Observed | Exception], wanted: list[Observed | Exception]) -> str:
-    """A hint for a mistake that nobody foresaw: where the answer first leaves the solution."""
-    mine, right = next(pair for pair in zip(found, wanted, strict=True) if not _same(*pair))
+def _difference(candidate: Answer, mine: Trial, right: Trial) -> str:
+    """In what one trial leaves the solution's."""
     if isinstance(mine, Hint):
         return str(mine)
     if isinstance(mine, Exception):
@@ -136,11 +158,27 @@ def _first_difference(candidate: Answer, found: list[Observed | Exception], want
     for name, values in right.items():
         if name not in mine:
             return f"{name} is missing."
-        if mine[name].shape != values.shape:
-            return f"{name} has shape {tuple(mine[name].shape)}; it should be {tuple(values.shape)}."
         if not _close(mine[name], values):
-            return f"{name} has the right shape {tuple(values.shape)}, but other numbers than it should."
+            return _unequal(name, mine[name], values)
     return f"there should be no {', '.join(mine.keys() - right.keys())} here."
+
+
+def _unequal(name: str, mine: Tensor, right: Tensor) -> str:
+    """Whole numbers in full, as long as they are a list; of other tensors the shape."""
+    if right.dim() < 2 and not right.is_floating_point():
+        return f"{name} is {mine.tolist()}; it should be {right.tolist()}."
+    if mine.shape != right.shape:
+        return f"{name} has shape {tuple(mine.shape)}; it should be {tuple(right.shape)}."
+    return f"{name} has the right shape {tuple(right.shape)}, but other numbers than it should."
+
+
+def _with_call(text: str, candidate: Answer, arguments: tuple[Any, ...]) -> str:
+    """``text``, and the call that it is about where its arguments are short enough to read."""
+    if not all(isinstance(argument, PLAIN) for argument in arguments):
+        return text
+    name = getattr(candidate, "__name__", type(candidate).__name__)
+    stop = "" if text.endswith((".", ".)")) else "."
+    return f"{text}{stop} Tried: {name}({', '.join(map(reprlib.repr, arguments))})."
 
 
 def _line(candidate: Answer, error: Exception) -> str:
