@@ -229,7 +229,11 @@ def _rows(traced: Trace, maps: Mapping[Node, Result]) -> Iterator[Row]:
         sources = [maps[node] for node in call.inputs if node in maps]
         if not isinstance(result, Map) or not (call.op in LAYERS or not all(_same(result, one) for one in sources)):
             continue
-        name = call.module if call.is_layer else f"{call.module}.{call.op.strip('_')}".removeprefix(".")
+        name = (
+            call.module
+            if call.is_layer and call.op != "pad"
+            else f"{call.module}.{call.op.strip('_')}".removeprefix(".")
+        )
         names[name] += 1
         unique = name if names[name] == 1 else f"{name}:{names[name]}"
         yield _row(unique, call.description, result, call.dilation)

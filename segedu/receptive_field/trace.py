@@ -55,7 +55,7 @@ class Call:
         """``conv2d 3x3, stride 2, padding 1``: the operator with what differs from its defaults."""
         parts = [f"{self.op.strip('_')} {'x'.join(map(str, self.kernel))}".strip()]
         for name, plain in (("stride", 1), ("padding", 0), ("dilation", 1)) if self.kernel else ():
-            value = self.arguments.get(name) or plain
+            value = self.arguments.get(name) or (self.kernel if name == "stride" else plain)  # a pooling's own default
             sides = (value,) if isinstance(value, str) else tuple(dict.fromkeys(pair(value)))
             if sides != (plain,):
                 parts.append(f"{name} {'x'.join(map(str, sides))}")
@@ -133,7 +133,7 @@ def trace(model: nn.Module, input_size: tuple[int, int], in_channels: int | None
             ) from error
     names = program.graph_signature.user_inputs
     nodes = {node.name: node for node in program.graph.nodes}
-    leaves = {path for path, module in model.named_modules() if not any(module.children())}
+    leaves = {path for path, module in model.named_modules(remove_duplicate=False) if not any(module.children())}
     return Trace(program, nodes[names[0]], tuple(_calls(program, leaves)), _outputs(program, nodes))
 
 
