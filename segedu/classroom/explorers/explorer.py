@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, runtime_checkable
 
 import ipywidgets
 import numpy as np
@@ -14,20 +14,43 @@ State = Mapping[str, Any]
 Result = TypeVar("Result")
 
 
+@runtime_checkable
+class CompositeControl(Protocol):
+    """A control made of several widgets, such as a list of layers to edit: a widget with a trait ``value`` of its own.
+
+    The value is set anew and never changed in place, so it is a tuple rather than a list. No range and no list of
+    options says what it can be, therefore the control does.
+    """
+
+    value: Any
+
+    def sweep_values(self) -> list[Any]:
+        """The values that `Explorer.sweep` visits: enough of them to meet every kind of picture."""
+
+    def takes(self, value: Any) -> bool:
+        """Whether ``value`` may be set."""
+
+
 class Explorer(ipywidgets.VBox, Generic[Result]):  # type: ignore[misc]
     """Binds ipywidgets controls to ``compute(state) -> result``, and the result to a `Stage`.
 
     A subclass defines `compute` (pure, so that a test can hold it to the library), `draw`, `marks` and `words`.
     ``state`` is read and set as a dict: each control's value under its name, and the ``"pinned"`` cell or ``None``.
-    The controls stand in ``columns``, which a narrow page sets one below the other; the Tab key follows them.
+    The controls stand in ``columns``, which a narrow page sets one below the other; the Tab key follows them. A control
+    is a widget with options, a switch, a number with ``min``, ``max`` and ``step`` (a slider, a ``Play``), or a
+    `CompositeControl`. Two controls may be linked: one move of both is one computation.
     """
 
-    def __init__(self, label: str, *columns: Mapping[str, ipywidgets.ValueWidget]) -> None:
+    lines_of_words: ClassVar[int] = 3
+    """How many lines the words may take before the picture below them moves."""
+
+    def __init__(self, label: str, *columns: Mapping[str, ipywidgets.Widget]) -> None:
         self.controls = {name: control for column in columns for name, control in column.items()}
-        self.stage = Stage(label)
+        self.stage = Stage(label, lines=self.lines_of_words)
         self.reset_button = ipywidgets.Button(description="Reset", tooltip="Back to how this explorer opened")
         self.reset_button.on_click(lambda _: self.reset())
         self._start = self.state
+        self._computed: State = {}
         self._together = False
         self._recompute()
         for control in self.controls.values():
@@ -49,8 +72,8 @@ class Explorer(ipywidgets.VBox, Generic[Result]):  # type: ignore[misc]
         """The picture of a result."""
         raise NotImplementedError
 
-    def marks(self, result: Result, scene: Scene, cell: Cell) -> list[Primitive]:
-        """What to draw over the scene for the cell that the reader points at."""
+    def marks(self, result: Result, scene: Scene, cell: Cell | None) -> list[Primitive]:
+        """What to draw over the scene, with the cell that the reader points at, if any; cheaper than a new scene."""
         raise NotImplementedError
 
     def words(self, result: Result, scene: Scene, cell: Cell | None) -> str:
@@ -64,7 +87,7 @@ class Explorer(ipywidgets.VBox, Generic[Result]):  # type: ignore[misc]
         Setting takes any part of it and draws once. Raises ``ValueError`` for a name, a value or a cell that is not
         there.
         """
-        return {name: control.value for name, control in self.controls.items()} | {"pinned": self.stage.pinned}
+        return self._controlled | {"pinned": self.stage.pinned}
 
     @state.setter
     def state(self, changes: State) -> None:
@@ -86,23 +109,34 @@ class Explorer(ipywidgets.VBox, Generic[Result]):  # type: ignore[misc]
             self.stage.pinned = changes.get("pinned", self.stage.pinned)
 
     def reset(self) -> None:
-        """Back to how this explorer opened."""
+        """Back to how this explorer opened; what plays stops."""
+        for control in self.controls.values():
+            if isinstance(control, ipywidgets.Play):
+                control.playing = False
         self.state = self._start
 
     def sweep(self) -> Self:
         """Visit every value of every control and a cell of every panel, then reset; return the explorer, to be shown.
 
-        An error that only one value causes would otherwise wait for a reader to move there: here it is raised.
+        An error that only one value causes would otherwise wait for a reader to move there: here it is raised. A value
+        that a control has had already, because it follows another that was swept, is not visited again.
         """
         with self.stage.hold_sync():
+            visited: list[State] = []
             for name, control in self.controls.items():
                 for value in values_of(control):
-                    self.state = {name: value}
+                    if all(value != state[name] for state in visited):
+                        self.state = {name: value}
+                        visited.append(self.state)
                 self.reset()
             for panel, (rows, _) in self._scene.panels.items():
                 self.state = {"pinned": {"panel": panel, "row": rows - 1, "col": 0}}
             self.reset()
         return self
+
+    @property
+    def _controlled(self) -> dict[str, Any]:
+        return {name: control.value for name, control in self.controls.items()}
 
     @contextlib.contextmanager
     def _one_picture(self) -> Iterator[None]:
@@ -117,9 +151,12 @@ class Explorer(ipywidgets.VBox, Generic[Result]):  # type: ignore[misc]
     def _recompute(self) -> None:
         if self._together:
             return
-        with self._said_if_it_fails():
-            self._result = self.compute(self.state)
-            self._scene = self.draw(self._result)
+        state = self._controlled
+        if state != self._computed:  # else a linked control has followed, and the picture shows it already
+            with self._said_if_it_fails():
+                result = self.compute(state)
+                self._scene = self.draw(result)
+            self._result, self._computed = result, state
         self._point()
 
     def _point(self) -> None:
@@ -128,7 +165,7 @@ class Explorer(ipywidgets.VBox, Generic[Result]):  # type: ignore[misc]
         with self._said_if_it_fails():
             pointed = (cell for cell in (self.stage.pinned, self.stage.hovered) if cell is not None)
             cell = next((cell for cell in pointed if self._scene.holds(cell)), None)
-            marks = [] if cell is None else self.marks(self._result, self._scene, cell)
+            marks = self.marks(self._result, self._scene, cell)
             self.stage.show(self._scene, marks, self.words(self._result, self._scene, cell))
 
     @contextlib.contextmanager
@@ -144,8 +181,10 @@ class Explorer(ipywidgets.VBox, Generic[Result]):  # type: ignore[misc]
         return self.stage.with_still(super()._repr_mimebundle_(**kwargs))
 
 
-def values_of(control: ipywidgets.ValueWidget) -> list[Any]:
-    """Every value that a control can take: options of a selection, steps of a slider, both states of a switch."""
+def values_of(control: ipywidgets.Widget) -> list[Any]:
+    """What a sweep visits: options of a selection, steps of a slider, both states of a switch, or a control's own."""
+    if isinstance(control, CompositeControl):
+        return control.sweep_values()
     if hasattr(control, "options"):
         return [option[1] if isinstance(option, tuple) else option for option in control.options]
     if isinstance(control.value, bool):
@@ -154,7 +193,9 @@ def values_of(control: ipywidgets.ValueWidget) -> list[Any]:
     return [type(control.value)(round(step, 9)) for step in steps.tolist()]
 
 
-def _takes(control: ipywidgets.ValueWidget, value: Any) -> bool:
+def _takes(control: ipywidgets.Widget, value: Any) -> bool:
+    if isinstance(control, CompositeControl):
+        return control.takes(value)
     if hasattr(control, "options") or isinstance(control.value, bool):
         return value in values_of(control)
     return isinstance(value, int | float) and control.min <= value <= control.max

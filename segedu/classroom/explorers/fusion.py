@@ -158,8 +158,8 @@ class FusionExplorer(Explorer[Mix]):
     def draw(self, result: Mix) -> Scene:
         return self._picture.scene(result)
 
-    def marks(self, result: Mix, scene: Scene, cell: Cell) -> list[Primitive]:
-        return self._picture.marks(result, scene, scene.place(cell))
+    def marks(self, result: Mix, scene: Scene, cell: Cell | None) -> list[Primitive]:
+        return [] if cell is None else self._picture.marks(result, scene, scene.place(cell))
 
     def words(self, result: Mix, scene: Scene, cell: Cell | None) -> str:
         quality, trained = result.quality, result.as_trained

@@ -21,22 +21,25 @@ function themeOf(element) {
   return { ink: (colour) => inks[colour] ?? colour, family: style.fontFamily };
 }
 
-// A grid of cells as a small canvas, one pixel a cell; stretched when it is painted.
-function rasterise({ shape: [rows, cols], data, palette }) {
+// A grid of cells as a small canvas, one pixel a cell, stretched when it is painted. What showed the grid before it
+// serves again if it fits: making a canvas takes longer than filling one.
+function rasterise({ shape: [rows, cols], data, palette }, former) {
   const source = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   const pixels = new ImageData(cols, rows);
+  const rgba = pixels.data;
   if (palette) {
     const colours = new Uint32Array(palette.buffer.slice(palette.byteOffset, palette.byteOffset + palette.byteLength));
-    new Uint32Array(pixels.data.buffer).set(Uint32Array.from(source, (index) => colours[index]));
+    const flat = new Uint32Array(rgba.buffer);
+    for (let i = 0; i < source.length; i++) flat[i] = colours[source[i]];
   } else {
-    const rgba = pixels.data.fill(255);
+    rgba.fill(255);
     for (let i = 0, j = 0; i < source.length; j++) {
       rgba[j++] = source[i++];
       rgba[j++] = source[i++];
       rgba[j++] = source[i++];
     }
   }
-  const grid = new OffscreenCanvas(cols, rows);
+  const grid = former?.width === cols && former?.height === rows ? former : new OffscreenCanvas(cols, rows);
   grid.getContext("2d").putImageData(pixels, 0, 0);
   return grid;
 }
@@ -109,12 +112,15 @@ function render({ model, el }) {
   let frame = 0;
 
   function loadScene() {
-    items = (model.get("scene").items ?? []).map((item) => (item.data ? { ...item, grid: rasterise(item) } : item));
+    items = (model.get("scene").items ?? []).map((item, index) =>
+      item.data ? { ...item, grid: rasterise(item, items[index]?.grid) } : item,
+    );
     requestPaint();
   }
 
   function loadWords() {
     words.textContent = model.get("words");
+    words.style.setProperty("--segedu-lines", model.get("lines"));
     canvas.setAttribute("aria-label", model.get("label"));
   }
 
@@ -127,14 +133,22 @@ function render({ model, el }) {
     const { width = 1, height = 1 } = model.get("scene");
     scale = Math.min(1, (stage.clientWidth || width) / width);
     const density = scale * window.devicePixelRatio;
-    canvas.style.width = `${width * scale}px`;
-    canvas.style.height = `${height * scale}px`;
-    canvas.width = Math.round(width * density);
-    canvas.height = Math.round(height * density);
+    resize(width * density, height * density);
     const context = canvas.getContext("2d");
+    context.resetTransform();
+    context.clearRect(0, 0, canvas.width, canvas.height);
     context.scale(density, density);
     const theme = themeOf(stage);
     for (const item of [...items, ...model.get("marks")]) PAINTERS[item.kind](context, item, theme);
+  }
+
+  // Only where it changes: a canvas that is given a size, even the same one, is made and laid out anew.
+  function resize(...size) {
+    const [width, height] = size.map(Math.round);
+    if (canvas.width === width && canvas.height === height) return;
+    [canvas.width, canvas.height] = [width, height];
+    canvas.style.width = `${size[0] / window.devicePixelRatio}px`;
+    canvas.style.height = `${size[1] / window.devicePixelRatio}px`;
   }
 
   const panels = () => items.filter((item) => item.panel);

@@ -22,7 +22,8 @@ class Stage(anywidget.AnyWidget):
 
     ``hovered`` and ``pinned`` hold ``{"panel": name, "row": r, "col": c}`` or ``None``: the cell under the pointer,
     and the one clicked. With the picture in focus the arrow keys move the pinned cell (with Shift by eight), Page Up
-    and Page Down carry it to another panel, Escape lets it go. ``label`` names the picture for a screen reader.
+    and Page Down carry it to another panel, Escape lets it go. ``label`` names the picture for a screen reader;
+    ``lines`` of words fit above it, so that it stays where it is while their number changes.
     """
 
     _esm = Path(__file__).parent / "stage.js"
@@ -32,11 +33,12 @@ class Stage(anywidget.AnyWidget):
     marks: "traitlets.List[Primitive]" = traitlets.List().tag(sync=True)
     words = traitlets.Unicode().tag(sync=True)
     label = traitlets.Unicode("picture").tag(sync=True)
+    lines = traitlets.Int(3).tag(sync=True)
     hovered = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
     pinned = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
 
-    def __init__(self, label: str) -> None:
-        super().__init__(label=label)
+    def __init__(self, label: str, lines: int = 3) -> None:
+        super().__init__(label=label, lines=lines)
         self._shown = Scene(1, 1)
 
     def show(self, scene: Scene, marks: Sequence[Primitive], words: str) -> None:

@@ -3,10 +3,11 @@
 import ipywidgets
 import numpy as np
 import pytest
+import traitlets
 
 from segedu.classroom.explorers import Explorer
 from segedu.classroom.explorers.explorer import values_of
-from segedu.classroom.explorers.scene import SIGNED, Scene, cells, ring
+from segedu.classroom.explorers.scene import SIGNED, Scene, cells, ring, text
 
 
 class Doubling(Explorer[int]):
@@ -32,7 +33,7 @@ class Doubling(Explorer[int]):
         return Scene(40, 30, [cells((0, 0, 40, 30), np.full((2, 3), result, np.uint8), SIGNED, panel="double")])
 
     def marks(self, result, scene, cell):
-        return [ring(scene.place(cell))]
+        return [text((20, 15), str(result))] if cell is None else [ring(scene.place(cell))]
 
     def words(self, result, scene, cell):
         return f"doubled: {result}" + ("" if cell is None else f" at {cell['row']}, {cell['col']}")
@@ -100,7 +101,7 @@ def test_the_pinned_cell_is_explained_before_the_hovered_one(doubling):
     assert doubling.stage.marks == [ring((0.25, 0.5))]
     doubling.stage.pinned = doubling.stage.hovered = None
     assert doubling.stage.words == "doubled: 6"
-    assert doubling.stage.marks == []
+    assert doubling.stage.marks == [text((20, 15), "6")]
 
 
 def test_a_pointer_left_behind_by_another_scene_is_no_error(doubling):
@@ -112,6 +113,93 @@ def test_pointing_computes_nothing_again(doubling):
     doubling.seen.clear()
     doubling.stage.hovered = {"panel": "double", "row": 0, "col": 0}
     assert doubling.seen == []
+
+
+class Pair(ipywidgets.HBox):
+    """Two sliders that hold one value, a tuple; the second never exceeds the first."""
+
+    value = traitlets.Tuple((1, 1))
+
+    def __init__(self):
+        sliders = [ipywidgets.IntSlider(1, min=1, max=3) for _ in range(2)]
+        super().__init__(sliders)
+        for slider in sliders:
+            slider.observe(lambda _: setattr(self, "value", tuple(child.value for child in self.children)), "value")
+        self.observe(self._move, "value")
+
+    def _move(self, change):
+        for child, value in zip(self.children, change["new"], strict=True):
+            child.value = value
+
+    def sweep_values(self):
+        return [(first, second) for first in range(1, 4) for second in range(1, first + 1)]
+
+    def takes(self, value):
+        return value in self.sweep_values()
+
+
+class Adding(Explorer[int]):
+    """Adds what its controls hold: a composite, and a slider that a player moves."""
+
+    lines_of_words = 5
+
+    def __init__(self):
+        self.seen = []
+        self.player = ipywidgets.Play(1, min=0, max=4, step=2)
+        follower = ipywidgets.IntSlider(1, min=0, max=4, step=2)
+        ipywidgets.link((self.player, "value"), (follower, "value"))
+        super().__init__("adding", {"pair": Pair(), "follower": follower, "player": self.player})
+
+    def compute(self, state):
+        self.seen.append((state["pair"], state["player"]))
+        return sum(state["pair"]) + state["player"]
+
+    def draw(self, result):
+        return Scene(40, 30)
+
+    def marks(self, result, scene, cell):
+        return []
+
+    def words(self, result, scene, cell):
+        return str(result)
+
+
+def test_a_composite_control_is_set_moved_and_swept_like_any_other():
+    adding = Adding()
+    adding.state = {"pair": (3, 2)}
+    assert [slider.value for slider in adding.controls["pair"].children] == [3, 2]
+    adding.controls["pair"].children[1].value = 1
+    assert adding.stage.words == "5"
+    assert adding.state["pair"] == (3, 1)
+    with pytest.raises(ValueError, match=r"pair is \(1, 2\), but its control runs from \(1, 1\) to \(3, 3\)"):
+        adding.state = {"pair": (1, 2)}
+    adding.reset()
+    adding.seen.clear()
+    adding.sweep()
+    assert {pair for pair, _ in adding.seen} == set(adding.controls["pair"].sweep_values())
+
+
+def test_linked_controls_compute_once_a_move_and_are_swept_once():
+    adding = Adding()
+    adding.seen.clear()
+    adding.player.value = 4
+    adding.controls["follower"].value = 2
+    assert adding.seen == [((1, 1), 4), ((1, 1), 2)]
+    adding.reset()
+    adding.seen.clear()
+    adding.sweep()
+    assert sorted(played for pair, played in adding.seen if pair == (1, 1)) == [0, 1, 1, 2, 4]  # 1: back from each
+
+
+def test_reset_stops_what_plays():
+    adding = Adding()
+    adding.player.playing = True
+    adding.reset()
+    assert adding.player.playing is False
+
+
+def test_the_words_get_the_room_that_the_explorer_asks_for(doubling):
+    assert (doubling.stage.lines, Adding().stage.lines) == (3, 5)
 
 
 @pytest.mark.parametrize(
