@@ -100,10 +100,8 @@ def test_house_style_ends_with_the_figure(shown):
 
 
 def test_no_pyplot():
-    for module in (figures, diagrams):
-        assert "pyplot" not in re.sub(
-            r'""".*?"""', "", Path(module.__file__).read_text(encoding="utf-8"), flags=re.DOTALL
-        )
+    for file in (Path(figures.__file__), *Path(diagrams.__file__).parent.glob("*.py")):
+        assert "pyplot" not in re.sub(r'""".*?"""', "", file.read_text(encoding="utf-8"), flags=re.DOTALL)
 
 
 def test_outside_a_notebook_the_words_are_printed(capsys):
@@ -206,4 +204,17 @@ def test_fusion_diagram_of_the_package_s_own_model(shown):
     assert shown.attributes["alt"] == (
         "the scores of conv7 (11 × 3 × 4), upsampled and added to those of pool4 (11 × 6 × 8), "
         "upsampled and added to those of pool3 (11 × 12 × 16), upsampled to the image: 11 × 96 × 128."
+    )
+
+
+def test_read_trees_have_a_dot_for_every_value_and_a_line_for_every_tap(monkeypatch, shown):
+    drawn = []
+    monkeypatch.setattr("matplotlib.axes.Axes.plot", lambda self, x, y, *form, **style: drawn.append((x, y, form)))
+    diagrams.read_trees((2, 2), (1, 3))
+    read = [list(x) for x, y, form in drawn if form and set(y) == {0}]
+    assert read == [[-3, -1, 1, 3], [-4, -2, 0, 2, 4], [-4, -3, -2, -1, 0, 1, 2, 3, 4]]
+    assert sum(not form for *_, form in drawn) == 2 * (3 + 9)
+    assert shown.attributes["alt"] == (
+        "what one value reads through 2 layers: rates 2, 2 span 9 pixels and read 5 of them, with holes between; "
+        "rates 1, 3 span 9 pixels and read all of them."
     )

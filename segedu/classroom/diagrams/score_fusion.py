@@ -1,4 +1,4 @@
-"""Diagrams drawn from a live model: every size in them is one that the model has just produced, none is typed in."""
+"""How an FCN adds its score maps, drawn from a live model: every size is one that the model has just produced."""
 
 import math
 from collections.abc import Iterator, Sequence

@@ -1,0 +1,6 @@
+"""Diagrams drawn from live objects: every number in them is one that was computed for them, none is typed in."""
+
+from segedu.classroom.diagrams.read_tree import read_trees
+from segedu.classroom.diagrams.score_fusion import fusion
+
+__all__ = ["fusion", "read_trees"]
