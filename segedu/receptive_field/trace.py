@@ -92,7 +92,7 @@ class Trace:
     outputs: dict[str, Node]
 
     def constant(self, node: Node) -> Tensor | None:
-        """The value of a node that no image has a part in, or None where the image has one."""
+        """The value of a node that no image has a part in; None where the image has one or numbers lack."""
         if node is self.image:
             return None
         if node.op == "placeholder":
@@ -103,8 +103,10 @@ class Trace:
         if any(value is None for value in arguments.values()):
             return None
         args, kwargs = torch.fx.map_arg((node.args, node.kwargs), arguments.__getitem__)
+        if kwargs.get("device") == torch.device("meta"):
+            kwargs = {**kwargs, "device": torch.device("cpu")}  # a model without numbers; its constants have some
         result: Tensor = node.target(*args, **kwargs)  # type: ignore[operator]
-        return result
+        return None if result.is_meta else result
 
     @cached_property
     def _held(self) -> dict[str, Tensor]:

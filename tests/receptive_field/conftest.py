@@ -30,7 +30,7 @@ class Averaging(TorchFunctionMode):
 
 @pytest.fixture
 def seen_by_gradient():
-    """``(model, size, units)``: the box of pixels with a gradient for each unit of ``out``; None where there is none."""
+    """``(model, size, units)``: the box of pixels with a gradient for each unit of ``out``, or None."""
 
     def look(model, size, units):
         positive = copy.deepcopy(model).double().eval()

@@ -1,7 +1,12 @@
 """What the analyser says of a network is what gradients show, unit by unit, and what is published."""
 
+import math
+import re
+
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 from torchvision import models
@@ -113,6 +118,11 @@ def layers(*modules):
     return nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), *modules)
 
 
+def without(last, model):
+    """A classifier without its last layers."""
+    return nn.Sequential(*[*model.children()][:-last])
+
+
 conv, deconv = nn.Conv2d, nn.ConvTranspose2d
 NETWORKS = {
     "notes": (nn.Sequential(conv(3, 4, 3, 2, 1), conv(4, 4, 3, 2, 1)), (5, 5)),
@@ -123,7 +133,7 @@ NETWORKS = {
     "circular": (layers(conv(4, 4, 3, padding=2, dilation=2, padding_mode="circular")), (13, 12)),
     "reflect": (layers(conv(4, 4, 5, padding=2, padding_mode="reflect"), conv(4, 4, 3, padding=1)), (13, 12)),
     "replicate": (layers(conv(4, 4, 5, padding=4, padding_mode="replicate"), conv(4, 4, 3, 2)), (13, 12)),
-    "ceil mode": (layers(nn.MaxPool2d(3, 2, ceil_mode=True), conv(4, 4, 3), nn.AvgPool2d(2, 2, ceil_mode=True)), (24, 21)),
+    "ceil mode": (layers(nn.MaxPool2d(3, 2, ceil_mode=True), conv(4, 4, 3), nn.AvgPool2d(2, ceil_mode=True)), (24, 21)),
     "dilated pool": (layers(nn.MaxPool2d(3, 2, padding=1, dilation=2), conv(4, 4, 3)), (30, 23)),
     "padding lost": (layers(conv(4, 4, 2, 2), conv(4, 4, 3, padding=2)), (11, 14)),
     "transposed 2": (layers(conv(4, 4, 3, 2, 1), deconv(4, 4, 2, 2), conv(4, 4, 3, padding=1)), (22, 19)),
@@ -150,12 +160,12 @@ NETWORKS = {
     "U-Net, bilinear": (UNet(resize(mode="bilinear")), (32, 36)),
     "U-Net, nearest, odd": (UNet(resize()), (37, 30)),
     "U-Net, unpadded": (UNet(lambda: deconv(4, 4, 2, 2), padding=0), (44, 48)),
-    "resnet18": (nn.Sequential(*[*models.resnet18(weights=None).children()][:-2]), (97, 129)),
+    "resnet18": (without(2, models.resnet18(weights=None)), (97, 129)),
     "alexnet": (models.alexnet(weights=None).features, (127, 135)),
     "squeezenet": (models.squeezenet1_1(weights=None).features, (97, 80)),
-    "googlenet": (nn.Sequential(*[*models.googlenet(weights=None, init_weights=False, aux_logits=False).children()][:-3]), (65, 97)),
+    "googlenet": (without(3, models.googlenet(weights=None, init_weights=False, aux_logits=False)), (65, 97)),
     "mobilenet_v2": (models.mobilenet_v2(weights=None).features, (65, 97)),
-    "shufflenet": (nn.Sequential(*[*models.shufflenet_v2_x0_5(weights=None).children()][:-1]), (65, 97)),
+    "shufflenet": (without(1, models.shufflenet_v2_x0_5(weights=None)), (65, 97)),
     "densenet121": (models.densenet121(weights=None).features, (65, 97)),
     "convnext": (nn.Sequential(*models.convnext_tiny(weights=None).features[:4]), (65, 97)),
     "fcn8s": (create("fcn8s", 5, backbone="vgg_mini"), (96, 112)),
@@ -179,3 +189,204 @@ def test_boxes_are_those_of_the_gradients(name, seen_by_gradient):
     for (first, last), box, pixels in zip(row.box(*units[2]), found[2], size, strict=True):
         if first > 0 and last < pixels - 1:
             assert (first, last) == box  # in the middle, clear of the borders, there is no padding to count
+
+
+# Published by Araujo et al. (Distill 2019) and in FCN's table 1; the rest follows by hand along the longest path.
+VGG16 = {"4": (6, 2, 2), "9": (16, 4, 6), "16": (44, 8, 18), "23": (100, 16, 42), "30": (212, 32, 90)} | {
+    "0": (3, 1, 1), "5": (10, 2, 4), "10": (24, 4, 10), "17": (60, 8, 26), "24": (132, 16, 58),
+}  # fmt: skip
+DILATED = {"replace_stride_with_dilation": [False, True, True]}
+
+
+def fields_of(model, size=(224, 224)):
+    return receptive_field(model, size)
+
+
+def test_vgg16_layer_by_layer():
+    rows = fields_of(models.vgg16(weights=None).features)
+    assert {name: (rows[name].size, rows[name].stride, rows[name].padding) for name in VGG16} == VGG16
+
+
+PUBLISHED = {
+    "alexnet": (lambda: models.alexnet(weights=None).features, (195, 32, 66)),
+    "resnet50 at stride 8": (lambda: without(2, models.resnet50(weights=None, **DILATED)), (427, 8, 213)),
+    "resnet101 at stride 8": (lambda: without(2, models.resnet101(weights=None, **DILATED)), (971, 8, 485)),
+    "ASPP without image pooling": (lambda: deeplab_without_pooling(), (1003, 8, 501)),
+}
+
+
+def deeplab_without_pooling():
+    net = models.segmentation.deeplabv3_resnet50(weights=None, weights_backbone=None)
+    del net.classifier[0].convs[4]
+    net.classifier[0].project = nn.Identity()
+    return nn.Sequential(*net.backbone.values(), net.classifier[0])
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_fields(name):
+    build, published = PUBLISHED[name]
+    with torch.device("meta"):
+        output = fields_of(build()).output
+    assert (output.size, output.stride, output.padding) == published
+
+
+def test_fcn_resnet50_ends_in_interpolation():
+    with torch.device("meta"):
+        output = fields_of(models.segmentation.fcn_resnet50(weights=None, weights_backbone=None)).output
+    assert (output.size, output.stride) == (451, 1)
+
+
+@pytest.mark.parametrize(
+    "build", [models.mobilenet_v3_small, models.resnet18, models.segmentation.lraspp_mobilenet_v3_large]
+)
+def test_global_pooling_sees_everything(build):
+    options = {"weights_backbone": None} if "raspp" in build.__name__ else {}
+    output = fields_of(build(weights=None, **options)).output
+    assert output.size == math.inf
+    assert output.unknown == ()
+
+
+class Reads(nn.Module):
+    """A convolution, then whatever is given."""
+
+    def __init__(self, then):
+        super().__init__()
+        self.conv, self.then = nn.Conv2d(3, 4, 3, padding=1), then
+
+    def forward(self, x):
+        return self.then(self.conv(x))
+
+
+def written_into(x):
+    y = x.clone()
+    y[:, :, 1:] += x[:, :, :-1]
+    return y
+
+
+def attention(x):
+    tokens = x.flatten(2).transpose(1, 2)
+    return F.scaled_dot_product_attention(tokens, tokens, tokens)
+
+
+def product(x):
+    tokens = x.flatten(2)
+    return tokens.transpose(1, 2) @ tokens
+
+
+UNKNOWN = {
+    "grid_sampler": lambda x: F.grid_sample(x, x.permute(0, 2, 3, 1)[..., :2], align_corners=False),
+    "scaled_dot_product_attention": attention,
+    "matmul": product,
+    "roll": lambda x: x.roll(1, -1),
+    "cat of places": lambda x: torch.cat([x, x], -1),
+    "a reshape that splits an axis": lambda x: x.view(1, 4, 4, 3, 12),
+    "into a part of a map": written_into,
+    "max_unpool2d": lambda x: F.max_unpool2d(*F.max_pool2d(x, 2, return_indices=True), 2),
+    "unfold": lambda x: x.unfold(2, 3, 1),
+    "a join of maps with unequal strides": lambda x: x + F.interpolate(x[:, :, ::2, ::2], (12, 12))[..., :12, :12]
+    + F.interpolate(F.max_pool2d(x, 5, 5), (12, 12)),
+    "cumsum": lambda x: x.cumsum(2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_what_no_rule_tells_is_unknown_by_name(name):
+    rows = receptive_field(Reads(UNKNOWN[name]), (12, 12))
+    assert rows["conv"].size == 3
+    assert any(name in found.removesuffix("_") for found in rows.output.unknown), rows.output.unknown
+    assert rows.output.size is None
+    assert rows.output.stride is None
+    assert name in str(rows)
+    with pytest.raises(ValueError, match="no rule for"):
+        rows.output.box(0, 0)
+
+
+def test_a_gap_in_the_map_is_not_joined_along_one_axis_alone():
+    """A unit that sees nothing in one branch: what the other axis says of it would be a guess."""
+    gaps = nn.ConvTranspose2d(4, 4, 1, 2, bias=False)
+    full = nn.Upsample(scale_factor=2)
+    rows = receptive_field(Reads(lambda x: gaps(x) + full(x)[..., 1:, 1:]), (12, 12))
+    assert rows.output.unknown == ("a join with units that see nothing",)
+    alone = receptive_field(Reads(gaps), (12, 12)).output
+    assert alone.box_in_image(1, 0) is None
+    assert alone.box_in_image(2, 4) == ((0, 2), (1, 3))
+
+
+def test_height_and_width_are_told_apart():
+    output = receptive_field(nn.Conv2d(3, 4, (3, 5), (1, 2)), (12, 12)).output
+    assert (output.vertical.size, output.horizontal.size) == (3, 5)
+    assert output.unknown == ()
+    with pytest.raises(ValueError, match=r"the size of output is 3 along the height and 5 along the width"):
+        _ = output.size
+
+
+def test_a_layer_used_twice_has_two_rows():
+    conv = nn.Conv2d(3, 3, 3, padding=1)
+    assert [row.name for row in receptive_field(Reads(lambda x: x), (8, 8))] == ["conv"]
+    assert [row.size for row in receptive_field(nn.Sequential(conv, conv), (8, 8))] == [3, 5]
+
+    class Twice(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = conv
+
+        def forward(self, x):
+            return self.conv(self.conv(x))
+
+    assert [row.name for row in receptive_field(Twice(), (8, 8))] == ["conv", "conv:2"]
+
+
+def test_the_model_is_left_as_it_was():
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4).eval(), nn.Dropout()).train()
+    model[1].eval()
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    assert receptive_field(model, (8, 8)).output.size == 3  # in training mode the batch norm would see everything
+    assert [module.training for module in model] == [True, False, True]
+    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_outputs_have_their_names():
+    with torch.device("meta"):
+        net = models.segmentation.fcn_resnet50(weights=None, weights_backbone=None, aux_loss=True)
+    rows = receptive_field(net, (64, 64))
+    assert set(rows.outputs) == {"out", "aux"}
+    assert rows.output is rows.outputs["out"]
+    assert rows["backbone.layer4.2.conv2"].dilation == (4, 4)
+    with pytest.raises(KeyError, match=r"no row is called 'layer9'"):
+        _ = rows["layer9"]
+
+
+@given(dtype=st.sampled_from([torch.float32, torch.bfloat16, torch.float64]), channels=st.integers(1, 5))
+def test_any_dtype_and_any_number_of_channels(dtype, channels):
+    model = nn.Sequential(nn.Conv2d(channels, 4, 3), nn.BatchNorm2d(4)).to(dtype)
+    assert receptive_field(model, (8, 9)).output.size == 3
+
+
+class Depends(nn.Module):
+    def forward(self, x):
+        return x if x.sum() > 0 else -x
+
+
+@pytest.mark.parametrize(
+    ("model", "size", "says"),
+    [
+        (nn.Conv2d(3, 4, 3), (0, 8), "input_size is .0, 8., expected a height and a width of at least 1"),
+        (nn.Conv2d(3, 4, 9), (8, 8), "Conv2d could not be traced on an image of 8x8"),
+        (Depends(), (8, 8), "Depends could not be traced"),
+        (Reads(lambda x: torch.zeros(3)), (8, 8), "returns nothing that depends on the image"),
+    ],
+)
+def test_what_cannot_be_traced_is_refused(model, size, says):
+    with pytest.raises(ValueError, match=says):
+        receptive_field(model, size)
+
+
+def test_the_table_in_words():
+    rows = receptive_field(nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), nn.ConvTranspose2d(8, 2, 3, (2, 1))), (32, 48))
+    cells = [re.split(r"  +", line) for line in str(rows).splitlines()]
+    assert cells == [
+        ["layer", "operation", "size", "stride", "start", "map"],
+        ["0", "conv2d 3x3, stride 2, padding 1", "3", "2", "-1", "8x16x24"],
+        ["1", "conv_transpose2d 3x3, stride 2x1", "3 or 5 x 7", "1 x 2", "-3 x -5", "2x33x26"],
+    ]
