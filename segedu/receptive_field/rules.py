@@ -45,11 +45,14 @@ class Given:
     @property
     def source(self) -> Map:
         """The one map that goes in; all of it unknown where the image reaches the operator by another way as well."""
-        first = self.call.node.args[0]
-        result = self.maps.get(first) if isinstance(first, Node) else None
-        if not isinstance(result, Map) or len(self.operands) != 1:
-            return unknown_map(self.operands[0].shape, self.call.op)
-        return result
+        return self.first if len(self.operands) == 1 else unknown_map(self.operands[0].shape, self.call.op)
+
+    @property
+    def first(self) -> Map:
+        """The map that goes in first, where another lends its shape alone; unknown where that is no map."""
+        node = self.call.node.args[0]
+        result = self.maps.get(node) if isinstance(node, Node) else None
+        return result if isinstance(result, Map) else unknown_map(self.operands[0].shape, self.call.op)
 
 
 Rule = Callable[[Given], Result]
@@ -101,7 +104,7 @@ def _pointwise(given: Given) -> Result:
     "dropout", "feature_dropout", "alpha_dropout", "native_dropout", "channel_shuffle",
 )  # fmt: skip
 def _same(given: Given) -> Result:
-    return replace(given.source, shape=given.shape)
+    return given.first
 
 
 @rule("batch_norm", "instance_norm", "group_norm", "native_group_norm")
@@ -274,7 +277,7 @@ def _getitem(given: Given) -> Result:
 
 @rule("view", "reshape", "_unsafe_view", "flatten", "unflatten", "view_as", "reshape_as")
 def _reshape(given: Given) -> Result:
-    return given.source.reshaped(given.shape)
+    return given.first.reshaped(given.shape)
 
 
 @rule("permute")
@@ -318,7 +321,7 @@ def _unsqueezed(one: Map, dim: int, shape: Sequence[int]) -> Map:
 
 @rule("expand", "expand_as", "broadcast_to")
 def _expand(given: Given) -> Result:
-    return joined([given.source], given.shape)
+    return joined([given.first], given.shape)
 
 
 @rule("roll")

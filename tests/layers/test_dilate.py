@@ -32,7 +32,7 @@ BACKBONES = {
     "resnet18": lambda: trunk(models.resnet18(weights=None)),
     "bottlenecks": lambda: trunk(bottlenecks()),
     "bottlenecks of DeepLab v2": lambda: trunk(striding_first(bottlenecks())),
-    "vgg11": lambda: models.vgg11(weights=None).features,
+    "vgg": lambda: models.vgg.make_layers([8, "M", 8, "M", 8, 8, "M", 8, "M", 8, "M"]),
     "vgg_mini": lambda: create("fcn32s", 3, backbone="vgg_mini").trunk.features,
     "alexnet": lambda: models.alexnet(weights=None).features,
     "mobilenet_v2": lambda: models.mobilenet_v2(weights=None).features,
