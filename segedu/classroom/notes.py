@@ -37,8 +37,8 @@ FIRST_NOTE = (
     ("N3", "segnet", "Pooling indices sharpen edges, save parameters, and fit any encoder with a decoder."),
     ("N4", "segnet", "SegNet runs in real time; on CamVid and SUN RGB-D it is a little worse than DeepLab v1, but "
                      "lighter."),
-    ("D1", "deeplab", "A CNN has two troubles with dense labels: sampling down loses detail, and invariance to "
-                      "shifts blurs positions."),
+    ("D1", "dilation", "A CNN has two troubles with dense labels: sampling down loses detail, and invariance to "
+                       "shifts blurs positions."),
     ("D2", "dilation", "Dilation enlarges the receptive field at no cost in parameters or computation."),
     ("D3", "dilation", "One dilated convolution does the work of sampling down, convolving and sampling up."),
     ("D4", "dilation", "The receptive field follows R_j = R_(j-1) + (k - 1) J_(j-1) and J_j = J_(j-1) s, from R_0 = "

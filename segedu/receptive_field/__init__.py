@@ -2,16 +2,21 @@
 
 from segedu.receptive_field.analysis import AxisField, ReceptiveField, Row, receptive_field
 from segedu.receptive_field.coverage import Gridding, gridding, plan
+from segedu.receptive_field.effective import EffectiveField, effective_receptive_field
+from segedu.receptive_field.paths import expected_heat
 from segedu.receptive_field.stack import Layer, Level, StackNet, stacked
 
 __all__ = [
     "AxisField",
+    "EffectiveField",
     "Gridding",
     "Layer",
     "Level",
     "ReceptiveField",
     "Row",
     "StackNet",
+    "effective_receptive_field",
+    "expected_heat",
     "gridding",
     "plan",
     "receptive_field",

@@ -36,7 +36,6 @@ BACKBONES = {
     "vgg_mini": lambda: create("fcn32s", 3, backbone="vgg_mini").trunk.features,
     "alexnet": lambda: models.alexnet(weights=None).features,
     "mobilenet_v2": lambda: models.mobilenet_v2(weights=None).features,
-    "regnet": lambda: nn.Sequential(*[*models.regnet_x_400mf(weights=None).children()][:-2]),
     "same padding": lambda: nn.Sequential(
         *[nn.Conv2d(3, 3, 3, stride=2, padding=1) for _ in range(3)], nn.Conv2d(3, 4, 3, padding="same")
     ),

@@ -125,7 +125,7 @@ class DilationExplorer(Explorer[Reads]):
 
     def reset(self) -> None:
         """Back to how this explorer opened; the walk stops."""
-        self._walk.play.playing = False
+        self._walk.stop()
         super().reset()
 
     def compute(self, state: State) -> Reads:
@@ -159,8 +159,8 @@ def _unit(reads: Reads, cell: Cell | None) -> tuple[int, int]:
 def _say_kernel(reads: Reads) -> str:
     strided = f", stride {reads.stride} leaves {reads.units} × {reads.units}" if reads.stride > 1 else ""
     return (
-        f"{reads.kernel} × {reads.kernel}, rate {reads.rate}: 1 + {reads.kernel - 1}·{reads.rate} = {reads.span} "
-        f"cells wide. Padding {reads.padding} keeps {reads.size} × {reads.size}{strided}."
+        f"Rate {reads.rate}: 1 + {reads.kernel - 1}·{reads.rate} = {reads.span} cells wide. "
+        f"Padding {reads.padding} keeps {reads.size} × {reads.size}{strided}."
     )
 
 

@@ -110,9 +110,9 @@ class Explorer(ipywidgets.VBox, Generic[Result]):  # type: ignore[misc]
 
     def reset(self) -> None:
         """Back to how this explorer opened; what plays stops."""
-        for control in self.controls.values():
-            if isinstance(control, ipywidgets.Play):
-                control.playing = False
+        for widget in _tree(self):
+            if isinstance(widget, ipywidgets.Play):
+                widget.playing = False
         self.state = self._start
 
     def sweep(self) -> Self:
@@ -179,6 +179,13 @@ class Explorer(ipywidgets.VBox, Generic[Result]):  # type: ignore[misc]
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         return self.stage.with_still(super()._repr_mimebundle_(**kwargs))
+
+
+def _tree(widget: ipywidgets.Widget) -> Iterator[ipywidgets.Widget]:
+    """A widget and all that stands in it."""
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from _tree(child)
 
 
 def values_of(control: ipywidgets.Widget) -> list[Any]:

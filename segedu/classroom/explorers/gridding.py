@@ -81,7 +81,7 @@ def _say_coverage(found: Gridding) -> str:
 
 def _say_rule(found: Gridding) -> str:
     """The verdict of the HDC rule, whether there are holes, and why."""
-    verdict = "pass" if found.hdc_passes else "failure"
+    verdict = "pass" if found.hdc_passes else "fail"
     said = f"HDC rule: {_distance(found)}, a {verdict} {'without' if found.coverage == 1 else 'with'} holes"
     reason = _reason(found)
     return f"{said}: {reason}." if reason else f"{said}."
@@ -111,14 +111,15 @@ def _distance(found: Gridding) -> str:
 
 def _say_paths(result: Comparison, cell: Cell) -> str:
     found = {"chosen": result.chosen, "planned": result.planned}[cell["panel"]]
-    down, across = (routes(found, cell[axis] - found.size // 2) for axis in ("row", "col"))
-    offsets = (_signed(cell[axis] - found.size // 2) for axis in ("row", "col"))
-    where = "{} down, {} across".format(*offsets)
+    offsets = [cell[axis] - found.size // 2 for axis in ("row", "col")]
+    down, across = (routes(found, offset) for offset in offsets)
+    below, beside = (f"{_signed(offset)} {way}" for offset, way in zip(offsets, ("down", "across"), strict=True))
     count = len(down) * len(across)
-    paths = f"{where}: {len(down)} × {len(across)} = {count} {'path' if count == 1 else 'paths'}"
+    paths = f"{len(down)} × {len(across)} = {count} paths"
     if not count:
-        return f"{paths}. No steps, one from each layer, add up to it."
-    return f"{paths}{': ' if count == 1 else ', one of them '}{_steps(down[0])} down and {_steps(across[0])} across."
+        return f"{below}, {beside}: {paths}. No steps, one from each layer, add up to it."
+    which = "the only path" if count == 1 else f"one of {paths}"
+    return f"{_steps(down[0])} = {below}, {_steps(across[0])} = {beside}: {which}."
 
 
 def _steps(route: tuple[int, ...]) -> str:

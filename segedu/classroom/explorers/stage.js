@@ -133,7 +133,9 @@ function render({ model, el }) {
     const { width = 1, height = 1 } = model.get("scene");
     scale = Math.min(1, (stage.clientWidth || width) / width);
     const density = scale * window.devicePixelRatio;
-    resize(width * density, height * density);
+    canvas.style.width = `${width * scale}px`;
+    canvas.style.height = `${height * scale}px`;
+    resize(Math.round(width * density), Math.round(height * density));
     const context = canvas.getContext("2d");
     context.resetTransform();
     context.clearRect(0, 0, canvas.width, canvas.height);
@@ -142,13 +144,10 @@ function render({ model, el }) {
     for (const item of [...items, ...model.get("marks")]) PAINTERS[item.kind](context, item, theme);
   }
 
-  // Only where it changes: a canvas that is given a size, even the same one, is made and laid out anew.
-  function resize(...size) {
-    const [width, height] = size.map(Math.round);
-    if (canvas.width === width && canvas.height === height) return;
-    [canvas.width, canvas.height] = [width, height];
-    canvas.style.width = `${size[0] / window.devicePixelRatio}px`;
-    canvas.style.height = `${size[1] / window.devicePixelRatio}px`;
+  // Only where it changes: a canvas that is given a size, even its own, is made anew.
+  function resize(width, height) {
+    if (canvas.width !== width) canvas.width = width;
+    if (canvas.height !== height) canvas.height = height;
   }
 
   const panels = () => items.filter((item) => item.panel);
@@ -213,7 +212,7 @@ function render({ model, el }) {
   const resized = new ResizeObserver(requestPaint);
   resized.observe(stage);
   const themed = new MutationObserver(requestPaint);
-  themed.observe(document.body, { attributes: true });
+  themed.observe(document.body, { attributeFilter: ["data-jp-theme-name"] }); // a drag changes others
   loadScene();
   loadWords();
 

@@ -15,18 +15,23 @@ class Walk(ipywidgets.VBox):  # type: ignore[misc]
 
     def __init__(self, value: int, *, last: int, longest: int, description: str, interval: int = 100) -> None:
         self._longest = longest
-        self._following = False
+        self._following = self._stopped = False
         look = {"layout": {"width": "auto"}, "style": {"description_width": "80px"}}
         self.slider = ipywidgets.IntSlider(value, max=last, description=description, **look)
         self.play = ipywidgets.Play(value=value, max=last, interval=interval, layout={"margin": "2px 2px 2px 90px"})
         super().__init__([self.slider, self.play], value=value)
-        for widget in (self.slider, self.play):
-            widget.observe(lambda change: self._moved(change.new), "value")
+        self.slider.observe(lambda change: self._moved(change.new), "value")
+        self.play.observe(lambda change: self._played(change.new), "value")
         self.observe(lambda _: self._follow(), "value")
 
     def reach(self, last: int) -> None:
         """Let the path end at ``last``."""
         self._follow(last)
+
+    def stop(self) -> None:
+        """Stop the player, and let the step that it may be taking in the page meanwhile not count."""
+        self.play.playing = False
+        self._stopped = True
 
     def sweep_values(self) -> list[int]:
         """Every place on the path."""
@@ -37,8 +42,18 @@ class Walk(ipywidgets.VBox):  # type: ignore[misc]
         return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= self._longest
 
     def _moved(self, place: int) -> None:
-        """The reader, or the player, moved."""
+        """The reader moved."""
         if not self._following:
+            self.value = place
+
+    def _played(self, place: int) -> None:
+        """The player took a step; one that comes after a stop is taken back, unless it is its own stop button's."""
+        if self._following:
+            return
+        self._stopped = self._stopped and not self.play.playing
+        if self._stopped and place != self.play.min:
+            self._follow()
+        else:
             self.value = place
 
     def _follow(self, last: int | None = None) -> None:

@@ -181,9 +181,28 @@ def test_a_smaller_map_ends_the_walk_sooner_and_any_state_can_be_set_again(explo
         explorer.state = {"column": 65}
 
 
+def test_a_step_on_its_way_while_the_walk_is_stopped_does_not_count(explorer):
+    """The player in the page takes steps of its own; the last may arrive after a reset."""
+    play = explorer.controls["column"].play
+    play.playing = True
+    play.value = 20
+    assert explorer.state["column"] == 20
+    explorer.reset()
+    play.value = 21
+    assert explorer.state["column"] == play.value == explorer.controls["column"].slider.value == 16
+    play.value = 0  # the player's own stop button goes back to the start
+    assert explorer.state["column"] == 0
+    play.playing = True
+    play.value = 1
+    assert explorer.state["column"] == explorer.controls["column"].slider.value == 1
+    play.playing = False  # its pause button: nothing is on its way
+    play.value = 2
+    assert explorer.state["column"] == 2
+
+
 def test_words_tell_span_padding_shares_and_code(explorer):
     assert explorer.stage.words.split("\n") == [
-        "3 × 3, rate 6: 1 + 2·6 = 13 cells wide. Padding 6 keeps 33 × 33.",
+        "Rate 6: 1 + 2·6 = 13 cells wide. Padding 6 keeps 33 × 33.",
         "77.2\xa0% of taps are on the map; 40.5\xa0% of units see all 9.",
         "Output unit at row 16, column 16: 9 of 9 taps on the map, 0 in padding.",
         "nn.Conv2d(C, K, 3, stride=1, padding=6, dilation=6)",

@@ -121,15 +121,15 @@ class Pair(ipywidgets.HBox):
     value = traitlets.Tuple((1, 1))
 
     def __init__(self):
-        sliders = [ipywidgets.IntSlider(1, min=1, max=3) for _ in range(2)]
-        super().__init__(sliders)
-        for slider in sliders:
-            slider.observe(lambda _: setattr(self, "value", tuple(child.value for child in self.children)), "value")
+        self.sliders = [ipywidgets.IntSlider(1, min=1, max=3) for _ in range(2)]
+        super().__init__(self.sliders)
+        for slider in self.sliders:
+            slider.observe(lambda _: setattr(self, "value", tuple(slider.value for slider in self.sliders)), "value")
         self.observe(self._move, "value")
 
     def _move(self, change):
-        for child, value in zip(self.children, change["new"], strict=True):
-            child.value = value
+        for slider, value in zip(self.sliders, change["new"], strict=True):
+            slider.value = value
 
     def sweep_values(self):
         return [(first, second) for first in range(1, 4) for second in range(1, first + 1)]
@@ -167,8 +167,8 @@ class Adding(Explorer[int]):
 def test_a_composite_control_is_set_moved_and_swept_like_any_other():
     adding = Adding()
     adding.state = {"pair": (3, 2)}
-    assert [slider.value for slider in adding.controls["pair"].children] == [3, 2]
-    adding.controls["pair"].children[1].value = 1
+    assert [slider.value for slider in adding.controls["pair"].sliders] == [3, 2]
+    adding.controls["pair"].sliders[1].value = 1
     assert adding.stage.words == "5"
     assert adding.state["pair"] == (3, 1)
     with pytest.raises(ValueError, match=r"pair is \(1, 2\), but its control runs from \(1, 1\) to \(3, 3\)"):
@@ -193,9 +193,11 @@ def test_linked_controls_compute_once_a_move_and_are_swept_once():
 
 def test_reset_stops_what_plays():
     adding = Adding()
-    adding.player.playing = True
-    adding.reset()
-    assert adding.player.playing is False
+    inner = ipywidgets.Play()
+    adding.controls["pair"].children += (inner,)
+    inner.playing = adding.player.playing = True
+    adding.reset_button.click()
+    assert (inner.playing, adding.player.playing) == (False, False)
 
 
 def test_the_words_get_the_room_that_the_explorer_asks_for(doubling):

@@ -77,9 +77,9 @@ def test_words_say_coverage_and_why_the_rule_passes(explorer):
         ((1, 2, 3), "M₂ = 2 ≤ 3, a pass without holes."),
         ((2, 2, 3), "M₂ = 2 ≤ 3, a pass with holes: no rate is 1, so the last cell but one is missed."),
         ((4, 1, 4), "M₂ = 2 ≤ 3, a pass with holes: only this order helps; sorted, M₂ = 4 > 3."),
-        ((1, 3, 1), "M₂ = 5 > 3, a failure without holes: order moves no path; sorted, M₂ = 1 ≤ 3."),
-        ((1, 2, 9), "M₂ = 5 > 3, a failure with holes."),
-        ((2, 4, 8), "M₂ = 4 > 3, a failure with holes: gcd 2, so all paths end at multiples of 2."),
+        ((1, 3, 1), "M₂ = 5 > 3, a fail without holes: order moves no path; sorted, M₂ = 1 ≤ 3."),
+        ((1, 2, 9), "M₂ = 5 > 3, a fail with holes."),
+        ((2, 4, 8), "M₂ = 4 > 3, a fail with holes: gcd 2, so all paths end at multiples of 2."),
     ],
 )
 def test_each_verdict_has_its_reason(explorer, rates, says):
@@ -111,7 +111,7 @@ def test_every_verdict_is_true_of_its_rates():
 def test_a_cell_is_marked_in_both_fields_with_its_paths(explorer):
     explorer.stage.hovered = {"panel": "chosen", "row": 4, "col": 8}
     words = explorer.stage.words.split("\n")[3]
-    assert words == "−2 down, +2 across: 6 × 6 = 36 paths, one of them −2−2+2 down and −2+2+2 across."
+    assert words == "−2−2+2 = −2 down, −2+2+2 = +2 across: one of 6 × 6 = 36 paths."
     tags = [mark["text"] for mark in explorer.stage.marks if mark["kind"] == "text"]
     assert tags == ["36", str(paths_of_ones((1, 2, 3))[4, 8])]
     frames = [mark["box"] for mark in explorer.stage.marks if mark.get("halo")]
@@ -120,9 +120,9 @@ def test_a_cell_is_marked_in_both_fields_with_its_paths(explorer):
         assert (frame[0] + frame[2] / 2 - x) / width == pytest.approx(8.5 / 13)
         assert (frame[1] + frame[3] / 2 - y) / height == pytest.approx(4.5 / 13)
     explorer.stage.hovered = {"panel": "planned", "row": 0, "col": 6}
-    assert explorer.stage.words.endswith(
-        "−6 down, ±0 across: 1 × 3 = 3 paths, one of them −1−2−3 down and −1−2+3 across."
-    )
+    assert explorer.stage.words.endswith("−1−2−3 = −6 down, −1−2+3 = ±0 across: one of 1 × 3 = 3 paths.")
+    explorer.stage.hovered = {"panel": "planned", "row": 0, "col": 0}
+    assert explorer.stage.words.endswith("−1−2−3 = −6 down, −1−2−3 = −6 across: the only path.")
     explorer.stage.hovered = {"panel": "chosen", "row": 5, "col": 6}
     assert explorer.stage.words.endswith("0 × 7 = 0 paths. No steps, one from each layer, add up to it.")
     explorer.stage.hovered = None
