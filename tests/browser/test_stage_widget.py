@@ -10,6 +10,7 @@ from segedu.classroom.explorers.scene import SIGNED, Scene, cells
 expect = pytest.importorskip("playwright.sync_api").expect
 
 SCENE = """
+import ipywidgets
 import numpy as np
 from segedu.classroom.explorers import Stage
 from segedu.classroom.explorers.scene import Scene, cells, line, picture, rectangle, ring, text
@@ -24,12 +25,15 @@ scene = Scene(300, 200, [
     rectangle((140, 20, 40, 40), stroke="now", width=4),
     text((200, 40), "words", plate=True),
 ])
-stage = Stage("checks and a photo")
+other = Scene(300, 200, [rectangle((0, 0, 9, 9)), cells((10, 10, 40, 40), np.zeros((3, 3), np.uint8), inks)])
+stage = Stage("checks and a photo", lines=5)
 stage.show(scene, [ring((240, 150), 10, width=4)], "ready")
 stage.observe(lambda _: setattr(stage, "words", f"{stage.hovered} {stage.pinned}"), ["hovered", "pinned"])
-stage
+switch = ipywidgets.Button(description="Other scene")
+switch.on_click(lambda _: stage.show(other, [], "five\\nlines\\nof\\nwords\\nnow"))
+ipywidgets.VBox([switch, stage])
 """
-BLUE, VERMILION = (0, 114, 178, 255), (213, 94, 0, 255)
+BLUE, VERMILION, CLEAR = (0, 114, 178, 255), (213, 94, 0, 255), (0, 0, 0, 0)
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +83,16 @@ def test_it_reports_the_cell_under_the_hand(stage):
     expect(stage.words).to_have_text("None {'panel': 'checks', 'row': 0, 'col': 1}")
     stage.picture.press("PageUp")
     expect(stage.words).to_have_text("None {'panel': 'photo', 'row': 0, 'col': 2}")
+
+
+def test_another_scene_leaves_nothing_of_the_first_and_stands_where_it_stood(stage):
+    place = stage.picture.bounding_box()
+    stage.button("Other scene").click()
+    expect(stage.words).to_have_text("five lines of words now")
+    stage.page.evaluate("new Promise(requestAnimationFrame)")
+    assert stage.picture.bounding_box() == place
+    assert [stage.colour(x, y) for x, y in ((20, 20), (40, 20), (20, 40), (40, 40))] == [BLUE] * 4
+    assert [stage.colour(x, y) for x, y in ((70, 20), (150, 100), (140, 40), (250, 150), (280, 190))] == [CLEAR] * 5
 
 
 def test_a_notebook_that_was_not_run_shows_the_still(lab, tmp_path):

@@ -1,0 +1,185 @@
+"""How soon a picture follows the hand: from a slider's move to the new picture, in JupyterLab in Chromium.
+
+    python benchmarks/explorers.py [fusion ...] [--presses 40] [--json FILE]
+
+``median ms`` and ``p95 ms``: from an arrow key to the animation frame after the one that drew the new picture; by then
+it is on the screen, so this is an upper bound. The rest is a drag of one second over the whole slider: how often its
+value changed, how many pictures came, and how long after the last change the last one came (a backlog would show here).
+``density`` is the device pixels for a CSS pixel. ``load`` is how many processes wanted a core before the row was taken:
+only figures of an idle machine tell of the explorer.
+"""
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import common
+
+sys.path.append(str(Path(__file__).resolve().parent.parent / "tools"))
+from lab import VIEWPORT, Lab, Server, browser, chromium
+
+DENSITIES = (1, 2)
+DRAG = 1.0  # seconds
+PAUSE = 150  # ms between two presses, and of quiet that ends a drag
+
+
+class Setup(NamedTuple):
+    """A cell that shows an explorer, and the sliders to move, by their descriptions."""
+
+    cell: str
+    sliders: tuple[str, ...]
+
+
+SETUPS = {
+    "fusion": Setup(
+        """
+import torch
+from torch import nn
+from segedu.classroom.explorers import FusionExplorer
+from segedu.models import create
+
+torch.manual_seed(0)
+model = create("fcn8s", num_classes=3, backbone="vgg_mini")
+for score in model.score.values():
+    nn.init.normal_(score.weight)
+images, labels = torch.randn(2, 3, 96, 128), torch.arange(2 * 96 * 128).view(2, 96, 128) // 32 % 3
+palette = torch.tensor([[0, 114, 178], [230, 159, 0], [0, 158, 115]], dtype=torch.uint8)
+FusionExplorer(model, images, labels, ["Water", "Sand", "Grass"], palette, (0.5,) * 3, (0.5,) * 3)
+""",
+        ("pool4 ×", "image"),
+    ),
+    "dilation": Setup(
+        "from segedu.classroom.explorers import DilationExplorer\nDilationExplorer()",
+        ("rate", "column", "stride", "map size"),
+    ),
+    "gridding": Setup(
+        "from segedu.classroom.explorers import GriddingExplorer\nGriddingExplorer()",
+        ("rate 1", "rate 3"),
+    ),
+}
+
+# The stage draws inside an animation frame: when the next one begins, the frame with its picture has been handed over.
+WATCH = """(() => {
+  const seen = (window.seen = { keys: [], values: [], pictures: [] });
+  addEventListener("keydown", (event) => seen.keys.push(event.timeStamp), true);
+  let frame;
+  for (const name of ["drawImage", "fillRect", "fillText", "stroke"]) {
+    const draw = CanvasRenderingContext2D.prototype[name];
+    CanvasRenderingContext2D.prototype[name] = function (...given) {
+      const now = document.timeline.currentTime;
+      if (frame !== now && this.canvas.matches(".segedu-stage-picture")) {
+        frame = now;
+        requestAnimationFrame(() => seen.pictures.push(performance.now()));
+      }
+      return draw.apply(this, given);
+    };
+  }
+})()"""
+
+FOLLOW = """(handle) => {
+  const read = () => handle.getAttribute("aria-valuetext");
+  let value = read();
+  new MutationObserver(() => {
+    if (value !== read()) window.seen.values.push(performance.now());
+    value = read();
+  }).observe(handle, { attributeFilter: ["aria-valuetext"] });
+}"""
+
+# Timers, not animation frames, do the waiting: those would make the page draw all the time.
+SETTLED = """async (quiet) => {
+  const { pictures, values } = window.seen;
+  const last = () => Math.max(pictures.at(-1) ?? Infinity, values.at(-1) ?? 0);
+  while (performance.now() < last() + quiet) await new Promise((done) => setTimeout(done, 20));
+  return window.seen;
+}"""
+
+
+def measure(name: str, setup: Setup, presses: int) -> list[dict[str, Any]]:
+    """A row for each slider and density."""
+    rows = []
+    with tempfile.TemporaryDirectory() as folder, browser(_chromium()) as opened, Server(Path(folder)) as server:
+        for density in DENSITIES:
+            context = opened.new_context(viewport=VIEWPORT, device_scale_factor=density)
+            context.add_init_script(WATCH)
+            lab = Lab(context.new_page(), server)
+            lab.run_cells(setup.cell)
+            lab.picture.wait_for()
+            for slider in setup.sliders:
+                lab.slider(slider).evaluate(FOLLOW)
+                row = {"explorer": name, "slider": slider, "density": density, "load": round(os.getloadavg()[0], 1)}
+                rows.append(row | press(lab, slider, presses) | drag(lab, slider))
+            context.close()
+            server.forget()
+    return rows
+
+
+def press(lab: Lab, slider: str, presses: int) -> dict[str, Any]:
+    """Press an arrow key again and again, from end to end of the slider, each time when the last picture has come."""
+    handle, taken, key = lab.slider(slider), [], "ArrowRight"
+    for _ in range(presses):
+        if handle.get_attribute("aria-valuenow") == handle.get_attribute("aria-valuemax"):
+            key = "ArrowLeft"
+        elif handle.get_attribute("aria-valuenow") == handle.get_attribute("aria-valuemin"):
+            key = "ArrowRight"
+        _forget(lab)
+        handle.press(key)
+        seen = lab.page.evaluate(SETTLED, PAUSE)
+        taken.append(seen["pictures"][0] - seen["keys"][0])
+    return {
+        "median ms": round(statistics.median(taken), 1),
+        "p95 ms": round(statistics.quantiles(taken, n=20, method="inclusive")[-1], 1),
+    }
+
+
+def drag(lab: Lab, slider: str) -> dict[str, Any]:
+    """Drag the slider from its start to its end, sixty moves a second as far as the page keeps up."""
+    handle, mouse = lab.slider(slider), lab.page.mouse
+    handle.press("Home")
+    lab.page.wait_for_timeout(10 * PAUSE)
+    track, knob = (part.bounding_box() for part in (handle.locator("xpath=../.."), handle))
+    height, left = knob["y"] + knob["height"] / 2, knob["x"] + knob["width"] / 2
+    mouse.move(left, height)
+    mouse.down()
+    _forget(lab)
+    start = time.perf_counter()
+    passed = 0.0
+    while passed < DRAG:
+        passed = min(time.perf_counter() - start, DRAG)
+        mouse.move(left + passed / DRAG * track["width"], height)
+        time.sleep(max(0.0, start + passed + 1 / 60 - time.perf_counter()))
+    mouse.up()
+    seen = lab.page.evaluate(SETTLED, 5 * PAUSE)
+    return {
+        "values": len(seen["values"]),
+        "pictures": len(seen["pictures"]),
+        "lag ms": round(seen["pictures"][-1] - seen["values"][-1], 1),
+    }
+
+
+def _forget(lab: Lab) -> None:
+    lab.page.evaluate("for (const times of Object.values(window.seen)) times.length = 0")
+
+
+def _chromium() -> str:
+    return chromium() or sys.exit("no Chromium on the PATH: install chromium to measure the explorers")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("explorers", nargs="*", default=list(SETUPS), help="which to measure (default: all)")
+    parser.add_argument("--presses", type=int, default=40, help="key presses for each row (default: 40)")
+    parser.add_argument("--json", type=Path, help="write the rows and the machine's description here")
+    arguments = parser.parse_args()
+    rows = [row for name in arguments.explorers for row in measure(name, SETUPS[name], arguments.presses)]
+    print(common.table(rows))
+    if arguments.json:
+        common.write(arguments.json, rows)
+
+
+if __name__ == "__main__":
+    main()
