@@ -24,10 +24,10 @@ class AxisField:
     """What the units of a layer see along one axis of the image, in pixels.
 
     ``size`` is the receptive field, infinite after global pooling. Where units differ, as after a transposed
-    convolution, ``sizes`` holds each size that occurs and ``size`` the largest. ``stride`` is the way from one unit to
-    the next, also called jump; 0 where all units see the same. ``start`` is the first pixel that unit 0 sees, negative
-    in the padding, ``padding`` is ``-start``, and ``centre`` is the middle of what unit 0 sees. All are None where
-    ``unknown`` names an operator that no rule exists for.
+    convolution, ``sizes`` holds each size that occurs (0 for a unit that sees nothing) and ``size`` the largest.
+    ``stride`` is the way from one unit to the next, also called jump; 0 where all units see the same. ``start`` is the
+    first pixel that unit 0 sees, negative in the padding, ``padding`` is ``-start``, and ``centre`` is the middle of
+    what unit 0 sees. All are None where ``unknown`` names an operator that no rule exists for.
     """
 
     axis: Axis
@@ -40,7 +40,7 @@ class AxisField:
     @property
     def sizes(self) -> tuple[float, ...] | None:
         field = self._field
-        return None if field is None else tuple(sorted({_number(size) for size in field.high - field.low + 1}))
+        return None if field is None else tuple(sorted({_number(max(size, 0)) for size in field.high - field.low + 1}))
 
     @property
     def size(self) -> float | None:

@@ -126,7 +126,7 @@ def trace(model: nn.Module, input_size: tuple[int, int], in_channels: int | None
     if height < 1 or width < 1:
         raise ValueError(f"input_size is {input_size}, expected a height and a width of at least 1 pixel")
     image = torch.zeros(1, in_channels or _channels_of(model), height, width, **_place_of(model))
-    with _evaluating(model), torch.no_grad():
+    with evaluating(model), torch.no_grad():
         try:
             program = torch.export.export(model, (image,), strict=False)
         except (RuntimeError, ValueError, TypeError, torch._dynamo.exc.TorchDynamoException) as error:
@@ -192,7 +192,7 @@ def _place_of(model: nn.Module) -> dict[str, Any]:
 
 
 @contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
+def evaluating(model: nn.Module) -> Iterator[None]:
     """Evaluation mode, in which batch norm joins no places and dropout drops none; each module's own comes back."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()

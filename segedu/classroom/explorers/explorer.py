@@ -100,12 +100,19 @@ class Explorer(ipywidgets.VBox, Generic[Result]):  # type: ignore[misc]
             if not _takes(self.controls[name], value):
                 values = values_of(self.controls[name])
                 raise ValueError(f"{name} is {value!r}, but its control runs from {values[0]!r} to {values[-1]!r}")
-        pinned = changes.get("pinned")
+        before, pinned = self.state, changes.get("pinned")
+        self._set(changes)
         if pinned is not None and not self._scene.holds(pinned):
-            raise ValueError(f"pinned is {pinned}, which is no cell of the panels (rows, cols) {self._scene.panels}")
+            panels = self._scene.panels
+            self._set(before)
+            raise ValueError(f"pinned is {pinned}, which is no cell of the panels (rows, cols) {panels}")
+
+    def _set(self, changes: State) -> None:
+        """Several controls and the pinned cell at once, in one picture."""
         with self._one_picture():
-            for name, value in controls.items():
-                self.controls[name].value = value
+            for name, value in changes.items():
+                if name != "pinned":
+                    self.controls[name].value = value
             self.stage.pinned = changes.get("pinned", self.stage.pinned)
 
     def reset(self) -> None:

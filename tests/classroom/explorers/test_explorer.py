@@ -231,3 +231,19 @@ def test_what_is_displayed_is_the_same_in_every_run(doubling):
     (mine, _), (theirs, _) = doubling._repr_mimebundle_(), other._repr_mimebundle_()
     assert {kind for kind in mine if mine[kind] != theirs[kind]} == {"application/vnd.jupyter.widget-view+json"}
     assert {"text/plain", "image/png"} < mine.keys()
+
+
+def test_a_state_with_a_pin_on_a_panel_that_it_brings_along_is_set_at_once():
+    class Growing(Doubling):
+        def draw(self, result):
+            side = max(result // 2, 1)
+            return Scene(40, 30, [cells((0, 0, 40, 30), np.zeros((side, side), np.uint8), SIGNED, panel="double")])
+
+    growing = Growing()
+    corner = {"panel": "double", "row": 19, "col": 19}
+    saved = growing.state | {"number": 20, "pinned": corner}
+    growing.state = saved
+    assert growing.state == saved
+    with pytest.raises(ValueError, match=r"no cell of the panels .rows, cols. \{'double': .4, 4.\}"):
+        growing.state = {"number": 4, "pinned": corner}
+    assert growing.state == saved
