@@ -43,6 +43,15 @@ def dilate(backbone: nn.Module, output_stride: int, *, input_size: tuple[int, in
     return dilated
 
 
+def stride_and_rate(before: Fraction, after: Fraction, limit: Fraction) -> tuple[int, int]:
+    """What a layer strides, and by what it is dilated, when no map may be coarser than ``limit`` any more.
+
+    ``before`` and ``after`` are the strides of its input and of its output as they were.
+    """
+    nearer = min(before, limit)
+    return int(min(after, limit) / nearer), int(before / nearer)
+
+
 def _dilate_layer(row: Row, layer: nn.Module | None, output_stride: int) -> None:
     """Take away what a layer strides beyond ``output_stride``, and dilate it by what was taken away before it."""
     if not isinstance(layer, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
@@ -50,12 +59,11 @@ def _dilate_layer(row: Row, layer: nn.Module | None, output_stride: int) -> None
     strides, rates = [], []
     for own, side in zip(pair(layer.stride), (row.vertical, row.horizontal), strict=True):
         after = Fraction(side.stride or 0)
-        before = after / own
         if after > output_stride and after % output_stride:
             raise ValueError(f"{row.name} has stride {after}, which output_stride {output_stride} does not divide")
-        nearer = min(before, Fraction(output_stride))
-        strides.append(int(min(after, Fraction(output_stride)) / nearer))
-        rates.append(int(before / nearer))
+        stride, rate = stride_and_rate(after / own, after, Fraction(output_stride))
+        strides.append(stride)
+        rates.append(rate)
     layer.stride = (strides[0], strides[1])
     if rates != [1, 1]:
         _spread(layer, rates, row.name)
