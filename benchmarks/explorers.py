@@ -61,6 +61,18 @@ FusionExplorer(model, images, labels, ["Water", "Sand", "Grass"], palette, (0.5,
         "from segedu.classroom.explorers import GriddingExplorer\nGriddingExplorer()",
         ("rate 1", "rate 3"),
     ),
+    "receptive field": Setup(
+        """
+from segedu import data
+from segedu.classroom.explorers import ReceptiveFieldExplorer
+
+streets = data.load("streets", split="val", size=(512, 512))
+explorer = ReceptiveFieldExplorer(streets.batch([3])[0], streets.mean, streets.std)
+explorer.state = {"pixels": 512, "layer": 12}
+explorer
+""",
+        ("dilation",),
+    ),
 }
 
 # The stage draws inside an animation frame: when the next one begins, the frame with its picture has been handed over.

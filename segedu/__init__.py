@@ -1,7 +1,8 @@
 """segedu: semantic segmentation, taught by implementations that are run, played with and measured.
 
-Three floors, and imports only go down: *science* (models, layers, losses, metrics) knows no data and no notebook,
-the *workshop* (data, train, predict, profile) knows science, the *classroom* (explorers, exercises, claims) knows both.
+Three floors, and imports only go down: *science* (models, layers, losses, metrics, receptive_field) knows no data and
+no notebook, the *workshop* (data, train, predict, profile) knows science, the *classroom* (explorers, exercises,
+claims) knows both.
 """
 
 import torch
