@@ -30,9 +30,10 @@ types: environment
 unit: environment
 	$(THREADS) $(PY) -m pytest -q -n 2 --dist loadfile -m "not browser" tests
 
-# Strict: every stored text output is compared. One worker a notebook, as nbval keeps one kernel for each.
+# Strict: every stored text output is compared. One worker a notebook, as nbval keeps one kernel for each, and one
+# thread a worker: two that share two cores spend their time waiting for each other.
 validate: environment
-	$(PY) -m pytest -q --nbval --nbval-current-env --nbval-cell-timeout 120 --nbval-kernel-startup-timeout 120 \
+	$(THREADS) $(PY) -m pytest -q --nbval --nbval-current-env --nbval-cell-timeout 120 --nbval-kernel-startup-timeout 120 \
 	    --nbval-sanitize-with tests/nbval_sanitize.cfg -n 2 --dist loadfile -p no:cacheprovider notebooks
 
 browser: environment

@@ -220,7 +220,26 @@ def test_vgg16_layer_by_layer():
     assert {name: (rows[name].size, rows[name].stride, rows[name].padding) for name in VGG16} == VGG16
 
 
+ALEXNET_V2 = nn.Sequential(  # TF-slim's, whose first convolution does not pad
+    nn.Conv2d(3, 4, 11, 4),
+    nn.MaxPool2d(3, 2),
+    nn.Conv2d(4, 4, 5, padding=2),
+    nn.MaxPool2d(3, 2),
+    *[nn.Conv2d(4, 4, 3, padding=1) for _ in range(3)],
+    nn.MaxPool2d(3, 2),
+)
+
+
+def test_alexnet_layer_by_layer():
+    conv1, pool1, conv2, _, *rest = fields_of(ALEXNET_V2)  # the table leaves out the second pooling
+    rows = [conv1, pool1, conv2, *rest]
+    assert [row.size for row in rows] == [11, 19, 51, 99, 131, 163, 195]
+    assert [row.stride for row in rows] == [4, 8, 8, 16, 16, 16, 32]
+    assert [row.padding for row in rows] == [0, 0, 16, 32, 48, 64, 64]
+
+
 PUBLISHED = {
+    "VGG16 to fc6": (lambda: nn.Sequential(models.vgg16(weights=None).features, nn.Conv2d(512, 8, 7)), (404, 32, 90)),
     "alexnet": (lambda: models.alexnet(weights=None).features, (195, 32, 66)),
     "resnet50 at stride 8": (lambda: without(2, models.resnet50(weights=None, **DILATED)), (427, 8, 213)),
     "resnet101 at stride 8": (lambda: without(2, models.resnet101(weights=None, **DILATED)), (971, 8, 485)),

@@ -52,6 +52,34 @@ def test_presets_have_the_published_fields(name):
     assert (field.size, field.stride) == PUBLISHED[name]
 
 
+HALF = Layer("pool", kernel=2, stride=2)
+WIDE_POOL = Layer("pool", kernel=3, stride=2, padding=1)
+LARGE_FOV = [  # DeepLab v1 as released: 3x3 pooling, the last two without stride, rate 2, then rate 12
+    *[Layer(padding=1), Layer(padding=1), WIDE_POOL] * 2,
+    *[Layer(padding=1)] * 3,
+    WIDE_POOL,
+    *[Layer(padding=1)] * 3,
+    Layer("pool", kernel=3, padding=1),
+    *[Layer(padding=2, dilation=2)] * 3,
+    Layer("pool", kernel=3, padding=1),
+]
+PAPERS = {
+    "SegNet-Basic after its fourth pooling": ([Layer(kernel=7, padding=3), HALF] * 4, 106, 16),
+    "U-Net at its bottom": ([Layer(), Layer(), HALF] * 4 + [Layer(), Layer()], 140, 16),
+    "VGG16's classifier, decimated to 4x4": ([*PRESETS["VGG16"], Layer(kernel=4, padding=3)], 308, 32),
+    "DeepLab v1, fc6": ([*LARGE_FOV, Layer(padding=12, dilation=12)], 419, 8),
+    "BiSeNet's spatial path": ([Layer(stride=2, padding=1)] * 3, 15, 8),
+    "two dilated layers": ([Layer(padding=2, dilation=2)] * 2, 9, 1),
+}
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_fields_that_papers_give(name):
+    layers, size, stride = PAPERS[name]
+    field = stacked(layers, 572)[-1].field
+    assert (field.size, field.stride) == (size, stride)
+
+
 def test_googlenet_reaches_907_only_with_the_pooling_that_fcn_dropped():
     assert stacked([*PRESETS["GoogLeNet"], Layer("pool", kernel=7)], 512)[-1].field.size == 907
 
