@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -186,7 +186,11 @@ class Widgets:
 
     def colour(self, x: float, y: float) -> tuple[int, ...]:
         """The colour that the picture shows at a place, in its own pixels: RGBA, clear where nothing is painted."""
-        return tuple(self.picture.evaluate(PIXEL, [x, y]))
+        return self.colours([(x, y)])[0]
+
+    def colours(self, places: Sequence[tuple[float, float]]) -> list[tuple[int, ...]]:
+        """The same at many places of one picture."""
+        return [tuple(colour) for colour in self.picture.evaluate(PIXELS, list(places))]
 
     def screenshot(self, path: Path) -> None:
         """Save what the reader sees."""
@@ -276,8 +280,9 @@ KERNEL_IS_IDLE = """() => {
   return context?.isReady && context.sessionContext?.session?.kernel?.status === "idle";
 }"""
 
-PIXEL = """async (canvas, [x, y]) => {
+PIXELS = """async (canvas, places) => {
   await new Promise(requestAnimationFrame); // what has come is drawn in the next frame
   const density = canvas.width / canvas.clientWidth;
-  return [...canvas.getContext("2d").getImageData(Math.round(x * density), Math.round(y * density), 1, 1).data];
+  const pixels = canvas.getContext("2d");
+  return places.map(([x, y]) => [...pixels.getImageData(Math.round(x * density), Math.round(y * density), 1, 1).data]);
 }"""

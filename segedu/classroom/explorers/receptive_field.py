@@ -205,7 +205,7 @@ def _say_heat(view: View) -> str:
     source = "Random weights, expected" if view.kind == "expected" else f"{NETWORKS} random nets, measured"
     share = f"{100 * view.share:.1f}\N{NO-BREAK SPACE}%"
     row, column = view.heat.unit
-    return f"{source}: {share} of unit {row}, {column}'s gradient is in the half-size black box."
+    return f"{source}: {share} of unit {row}, {column}'s gradient is in the half-size box."
 
 
 def _say_code(view: View) -> str:

@@ -92,6 +92,13 @@ const PAINTERS = {
   },
 };
 
+// A list in an explorer keeps its keys: the notebook would take the arrows, and letters, for its own and move on to
+// another cell. It hears of them in the document, so they end before, in the window; the list acts on them all the same.
+function keepKeys(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return; // shortcuts are not ours
+  if (event.target.matches?.(".segedu-explorer select")) event.stopPropagation();
+}
+
 function render({ model, el }) {
   const stage = document.createElement("div");
   stage.className = "segedu-stage";
@@ -205,6 +212,7 @@ function render({ model, el }) {
     report("pinned", same(cell, model.get("pinned")) ? null : cell);
   });
   canvas.addEventListener("keydown", keyed);
+  window.addEventListener("keydown", keepKeys, true);
 
   model.on("change:scene", loadScene);
   model.on("change:marks", requestPaint);
@@ -218,6 +226,7 @@ function render({ model, el }) {
 
   return () => {
     cancelAnimationFrame(frame);
+    window.removeEventListener("keydown", keepKeys, true);
     resized.disconnect();
     themed.disconnect();
     model.off("change:scene", loadScene);

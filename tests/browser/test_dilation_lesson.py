@@ -1,0 +1,54 @@
+"""Lesson 04 as a reader meets it: every cell runs, each explorer answers, and the verdicts stand below.
+
+Screenshots: ``lesson_dilation_light.png`` and the like, in the folder of the fixture ``shots``.
+"""
+
+from pathlib import Path
+
+import pytest
+from looks import TALL, THEMES, WIDTHS, mispainted
+
+from segedu import data
+from segedu.classroom.explorers import DilationExplorer, GriddingExplorer, ReceptiveFieldExplorer
+
+expect = pytest.importorskip("playwright.sync_api").expect
+
+LESSON = Path(__file__).resolve().parents[2] / "notebooks" / "04_dilation.ipynb"
+
+
+@pytest.fixture
+def twins():
+    """The lesson's explorers, made in this process, in their order on the page."""
+    streets = data.load("streets", split="val", size=(512, 512))
+    stack = ReceptiveFieldExplorer(streets.batch([3])[0], streets.mean, streets.std)
+    return {"dilation": DilationExplorer(), "receptive_field": stack, "gridding": GriddingExplorer()}
+
+
+@pytest.mark.slow
+def test_the_lesson_runs_and_its_explorers_answer(lab, twins, shots):
+    lab.page.set_viewport_size({"width": WIDTHS[0], "height": TALL})
+    lab.open(LESSON)
+    lab.run_all()
+    expect(lab.page.locator(".segedu-explorer")).to_have_count(len(twins))
+    explorers = {name: lab.explorer(place) for place, name in enumerate(twins)}
+    for name, twin in twins.items():
+        expect(explorers[name].words).to_have_text(twin.stage.words)
+
+    explorers["dilation"].drag("rate", 17)
+    twins["dilation"].state = {"rate": 17}
+    explorers["receptive_field"].select("heat").select_option("none")
+    twins["receptive_field"].state = {"heat": "none"}
+    explorers["gridding"].drag("rate 2", 7)
+    twins["gridding"].state = {"rate2": 7}
+    cells = {"dilation": ("output", 0, 0), "receptive_field": ("map", 1, 1), "gridding": ("chosen", 0, 1)}
+    for theme in THEMES:
+        lab.theme(theme)
+        for name, twin in twins.items():
+            expect(explorers[name].words).to_have_text(twin.stage.words)
+            assert mispainted(explorers[name], twin.stage, [cells[name]]) == []
+            explorers[name].screenshot(shots / f"lesson_{name}_{theme}.png")
+
+    table = lab.page.locator(".jp-OutputArea-output table", has_text="verdict")
+    rows = [row.locator("td").all_inner_texts() for row in table.locator("tbody tr").all()]
+    assert [claim[:2] for claim, _, _ in rows] == ["D1", "D2", "D3", "D4"]
+    assert {verdict for _, _, verdict in rows} <= {"holds", "holds with limits", "refuted"}
