@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from segedu.train.evaluation import mode
+from segedu.mode import mode
 
 __all__ = ["device_of", "inference"]
 

@@ -12,7 +12,7 @@ import segedu
 PACKAGE = Path(segedu.__file__).parent
 SCIENCE, WORKSHOP, CLASSROOM = range(3)
 FLOORS = {
-    **dict.fromkeys(("models", "layers", "losses", "metrics", "receptive_field"), SCIENCE),
+    **dict.fromkeys(("models", "layers", "losses", "metrics", "receptive_field", "mode"), SCIENCE),
     **dict.fromkeys(("data", "train", "predict", "inference", "trained", "profile", "check", "cli"), WORKSHOP),
     "__main__": WORKSHOP,
     "classroom": CLASSROOM,

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from segedu.mode import mode
 from segedu.receptive_field.analysis import Box, receptive_field
-from segedu.receptive_field.trace import evaluating
 
 Unit = tuple[int, int]
 
@@ -72,7 +72,7 @@ def gradient_heat(model: nn.Module, images: Tensor, unit: Unit | None = None) ->
             f"images has shape {tuple(images.shape)} and dtype {images.dtype}, "
             "expected (N, C, H, W) of a floating-point dtype with N of at least 1"
         )
-    with evaluating(model), torch.inference_mode(False), torch.enable_grad():
+    with mode(model, training=False), torch.inference_mode(False), torch.enable_grad():
         total = torch.zeros(images.shape[2:], dtype=torch.float64)
         for image in torch.split(images.detach(), 1):
             gradient, place = _gradient(model, image, unit)

@@ -288,7 +288,11 @@ def _permute(given: Given) -> Result:
 @rule("movedim", "moveaxis")
 def _move(given: Given) -> Result:
     count = len(given.shape)
-    moved = dict(zip([d % count for d in given["destination"]], [s % count for s in given["source"]], strict=True))
+    to, at = (
+        [dim % count for dim in ([dims] if isinstance(dims, int) else dims)]
+        for dims in (given["destination"], given["source"])
+    )
+    moved = dict(zip(to, at, strict=True))
     others = iter(dim for dim in range(count) if dim not in moved.values())
     return given.source.permuted([moved[at] if at in moved else next(others) for at in range(count)])
 
@@ -341,8 +345,10 @@ def _linear(given: Given) -> Result:
 @rule("matmul", "mm", "bmm", "addmm", "baddbmm")
 def _matmul(given: Given) -> Result:
     """A product with weights sums up one dimension; with a constant matrix along an axis, its rows say what is read."""
-    left, right = (given["self"], given["other"]) if "other" in given.call.arguments else (given["mat1"], given["mat2"])
-    if left in given.maps and right in given.maps:
+    left, right = given.call.node.args[-2:]  # addmm has its summand before them
+    if not isinstance(left, Node) or not isinstance(right, Node) or len(given.operands) > 1:
+        return unknown_map(given.shape, given.call.op)
+    if left not in given.maps and right not in given.maps:  # the summand of addmm
         return unknown_map(given.shape, given.call.op)
     own, matrix = (left, right) if left in given.maps else (right, left)
     source = given.maps[own]

@@ -2,7 +2,6 @@
 
 import operator
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,6 +11,8 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 from torch.fx import Node
 from torch.utils import _pytree
+
+from segedu.mode import mode
 
 VIEWS = ("getitem", "slice", "select", "view", "reshape", "flatten", "unflatten", "transpose", "permute", "movedim",
          "squeeze", "unsqueeze", "expand", "chunk", "split", "split_with_sizes", "tensor_split", "unbind", "detach",
@@ -126,7 +127,7 @@ def trace(model: nn.Module, input_size: tuple[int, int], in_channels: int | None
     if height < 1 or width < 1:
         raise ValueError(f"input_size is {input_size}, expected a height and a width of at least 1 pixel")
     image = torch.zeros(1, in_channels or _channels_of(model), height, width, **_place_of(model))
-    with evaluating(model), torch.no_grad():
+    with mode(model, training=False), torch.no_grad():  # batch norm joins no places, dropout drops none
         try:
             program = torch.export.export(model, (image,), strict=False)
         except (RuntimeError, ValueError, TypeError, torch._dynamo.exc.TorchDynamoException) as error:
@@ -189,15 +190,3 @@ def _place_of(model: nn.Module) -> dict[str, Any]:
         if tensor.is_floating_point():
             return {"device": tensor.device, "dtype": tensor.dtype}
     return {}
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode, in which batch norm joins no places and dropout drops none; each module's own comes back."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training

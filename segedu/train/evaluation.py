@@ -1,7 +1,6 @@
 """A model measured on a data set."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
@@ -9,6 +8,7 @@ from torch import Tensor, nn
 
 from segedu import device as default_device
 from segedu.metrics import ConfusionMatrix
+from segedu.mode import mode
 from segedu.train import distributed
 from segedu.train.progress import bar
 from segedu.train.sampling import evaluation_batches
@@ -66,15 +66,3 @@ def outputs_of(model: Callable[[Tensor], Any], images: Tensor) -> dict[str, Tens
     if not isinstance(outputs, dict) or "out" not in outputs:
         raise TypeError(f'model returned {type(outputs).__name__}; it must return scores, or a dict that holds "out"')
     return outputs
-
-
-@contextmanager
-def mode(model: nn.Module, *, training: bool) -> Iterator[None]:
-    """``model`` in training or evaluation mode inside, each of its modules in the mode that it was in afterwards."""
-    before = [(module, module.training) for module in model.modules()]
-    model.train(training)
-    try:
-        yield
-    finally:
-        for module, was_training in before:
-            module.training = was_training

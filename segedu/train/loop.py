@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from segedu import device as default_device
+from segedu.mode import mode
 from segedu.train import checkpoint as checkpoints
 from segedu.train import distributed
-from segedu.train.evaluation import evaluate, mode
+from segedu.train.evaluation import evaluate
 from segedu.train.history import History, Record
 from segedu.train.progress import bar
 from segedu.train.recipe import Recipe

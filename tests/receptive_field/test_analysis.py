@@ -165,6 +165,10 @@ NETWORKS = {
     "slices": (Slices(), (18, 16)),
     "normalised channels": (layers(Function(lambda x: F.normalize(x, dim=1)), conv(4, 4, 3)), (9, 12)),
     "softmax over channels": (layers(Function(lambda x: x.softmax(1)), conv(4, 4, 3)), (9, 12)),
+    "channels times a matrix": (
+        layers(Function(lambda x: (x.movedim(1, -1) @ torch.ones(4, 4, dtype=x.dtype)).movedim(-1, 1)), conv(4, 4, 3)),
+        (9, 12),
+    ),
     "local maxima": (layers(Function(lambda x: x.amax(1, keepdim=True)), conv(1, 4, 3)), (9, 12)),
     "ASPP": (ASPP(), (31, 28)),
     "ASPP with image pooling": (ASPP(pooling=True), (21, 18)),
@@ -307,6 +311,7 @@ UNKNOWN = {
     "grid_sampler": lambda x: F.grid_sample(x, x.permute(0, 2, 3, 1)[..., :2], align_corners=False),
     "scaled_dot_product_attention": attention,
     "matmul": product,
+    "bmm": lambda x: torch.bmm(x.flatten(2).transpose(1, 2), x.flatten(2)),
     "roll": lambda x: x.roll(1, -1),
     "cat of places": lambda x: torch.cat([x, x], -1),
     "a reshape that splits an axis": lambda x: x.view(1, 4, 4, 3, 12),

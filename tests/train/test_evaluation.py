@@ -7,7 +7,8 @@ import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from segedu.train.evaluation import evaluate, mode, outputs_of
+from segedu.mode import mode
+from segedu.train.evaluation import evaluate, outputs_of
 
 
 class Album:

@@ -2,18 +2,17 @@
 
 import functools
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 import ipywidgets
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from segedu.classroom.explorers.explorer import Explorer, State
 from segedu.classroom.explorers.fusion_picture import FusionPicture, signed_number
 from segedu.classroom.explorers.scene import Cell, Primitive, Scene
+from segedu.inference import device_of, inference
 from segedu.metrics import BoundaryF1, ConfusionMatrix
 from segedu.models import FCN
 
@@ -76,8 +75,8 @@ class FusionExplorer(Explorer[Mix]):
         self.classes = tuple(classes)
         self.ignore_index = ignore_index
         self._labels = labels.as_subclass(Tensor).cpu()
-        with _evaluating(model):
-            self._scores = model.scores(images.to(_device_of(model)))
+        with inference(model):
+            self._scores = model.scores(images.to(device_of(model)))
         _refuse_other_classes(self._scores, self.classes)
         self._contributions = functools.lru_cache(maxsize=1)(self._bring_to_image)
         self._as_trained = functools.cache(self._quality_as_trained)
@@ -141,7 +140,7 @@ class FusionExplorer(Explorer[Mix]):
         own = {name: scores[image : image + 1] for name, scores in self._scores.items()}
         size = (self._labels.shape[1], self._labels.shape[2])
         silent = {name: torch.zeros_like(scores) for name, scores in own.items()}
-        with _evaluating(self.model):
+        with inference(self.model):
             alone = [self.model.fuse(silent | {name: scores}, size) for name, scores in own.items()]
         return torch.cat(alone).float().cpu()
 
@@ -194,22 +193,6 @@ class FusionExplorer(Explorer[Mix]):
 
 def _share(value: float) -> str:
     return "–" if math.isnan(value) else f"{100 * value:.1f}\N{NO-BREAK SPACE}%"
-
-
-def _device_of(model: nn.Module) -> torch.device:
-    return next((tensor.device for tensor in chain(model.parameters(), model.buffers())), torch.device("cpu"))
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """The model in evaluation mode without gradients, and back as it was."""
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        model.train(was_training)
 
 
 def _refuse_other_classes(scores: dict[str, Tensor], classes: Sequence[str]) -> None:
