@@ -228,7 +228,7 @@ class Lab(Widgets):
         else:
             nbformat.write(notebook, copy)
         self.page.goto(f"{self.server.url}/doc/tree/{name}?token={self.server.token}")
-        self.page.wait_for_function(KERNEL_IS_IDLE, timeout=KERNEL_TIMEOUT)
+        self.page.wait_for_function(KERNEL_IS.replace("STATUS", "idle"), timeout=KERNEL_TIMEOUT)
 
     def run_all(self) -> None:
         """Run every cell and wait for the last; a cell that raised fails the test with its traceback."""
@@ -255,6 +255,18 @@ class Lab(Widgets):
         self.open(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}))
         self.run_all()
 
+    @contextlib.contextmanager
+    def busy_kernel(self) -> Iterator[None]:
+        """Inside, the kernel answers nothing; afterwards it does what it was asked meanwhile."""
+        gate = self.server.root / "gate"
+        gate.touch()
+        self.page.evaluate(EXECUTE, f"import os, time\nwhile os.path.exists({str(gate)!r}): time.sleep(0.01)")
+        self.page.wait_for_function(KERNEL_IS.replace("STATUS", "busy"))
+        try:
+            yield
+        finally:
+            gate.unlink()
+
     def explorer(self, place: int) -> Widgets:
         """One of the explorers on the page, counted from 0 at the top."""
         return Widgets(self.page, self.page.locator(".segedu-explorer").nth(place))
@@ -275,9 +287,13 @@ COMMAND = """async ([name, given]) => {
   return typeof done === "boolean" ? done : null; // whatever else a command returns cannot leave the page
 }"""
 
-KERNEL_IS_IDLE = """() => {
+EXECUTE = """(code) => {
+  window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.requestExecute({ code });
+}"""
+
+KERNEL_IS = """() => {
   const context = window.jupyterapp?.shell.currentWidget?.context;
-  return context?.isReady && context.sessionContext?.session?.kernel?.status === "idle";
+  return context?.isReady && context.sessionContext?.session?.kernel?.status === "STATUS";
 }"""
 
 PIXELS = """async (canvas, places) => {

@@ -68,6 +68,14 @@ def module_lab(context, server):
 
 
 @pytest.fixture
+def explorer(lab, request):
+    """The explorer that the module's ``CELL`` makes, on the page."""
+    lab.run_cells(request.module.CELL)
+    lab.picture.wait_for()
+    return lab.explorer(0)
+
+
+@pytest.fixture
 def shots(tmp_path) -> Path:
     """Where screenshots go: ``SEGEDU_SCREENSHOTS``, else a folder of the test's own."""
     return Path(os.environ.get("SEGEDU_SCREENSHOTS", tmp_path))

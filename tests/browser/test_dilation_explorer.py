@@ -21,14 +21,6 @@ DilationExplorer().sweep()
 
 
 @pytest.fixture
-def explorer(lab):
-    """The explorer on the page, swept."""
-    lab.run_cells(CELL)
-    lab.picture.wait_for()
-    return lab.explorer(0)
-
-
-@pytest.fixture
 def twin():
     """One in this process, to be set alike."""
     return DilationExplorer()

@@ -21,14 +21,6 @@ GriddingExplorer().sweep()
 
 
 @pytest.fixture
-def explorer(lab):
-    """The explorer on the page, swept."""
-    lab.run_cells(CELL)
-    lab.picture.wait_for()
-    return lab.explorer(0)
-
-
-@pytest.fixture
 def twin():
     """One in this process, to be set alike."""
     return GriddingExplorer()
@@ -108,3 +100,18 @@ def test_it_is_readable_in_both_themes_and_widths_and_keeps_up_with_a_drag(lab, 
     for rate in (12, 1, 7):
         explorer.drag("rate 2", rate)
     agrees(explorer, twin, **GriddingExplorer().state | {"rate2": 7})
+
+
+def test_a_slider_under_the_hand_has_its_pictures_before_the_kernel_answers(lab, explorer, twin):
+    explorer.slider("rate 2").focus()
+    lab.page.wait_for_timeout(1000)  # they are asked for, and come
+    with lab.busy_kernel():
+        for rate in (3, 4, 5, 4):
+            explorer.slider("rate 2").press("ArrowRight" if rate > twin.state["rate2"] else "ArrowLeft")
+            agrees(explorer, twin, rate2=rate)
+        explorer.slider("rate 3").press("ArrowRight")  # its pictures nobody could make
+        lab.page.wait_for_timeout(300)
+        agrees(explorer, twin)
+    agrees(explorer, twin, rate3=3)
+    explorer.slider("rate 2").press("ArrowRight")  # and those of this one have become wrong
+    agrees(explorer, twin, rate2=5)

@@ -29,14 +29,6 @@ NOTES = "the notes' 5x5 example"
 
 
 @pytest.fixture
-def explorer(lab):
-    """The explorer on the page, swept."""
-    lab.run_cells(CELL)
-    lab.picture.wait_for()
-    return lab.explorer(0)
-
-
-@pytest.fixture
 def twin():
     """One in this process, to be set alike."""
     streets = data.load("streets", split="val", size=(512, 512))

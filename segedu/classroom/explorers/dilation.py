@@ -116,7 +116,6 @@ class DilationExplorer(Explorer[Reads]):
         size = ipywidgets.IntSlider(DEEPLAB_SIZE, min=SIZES[0], max=SIZES[1], description="map size", **look)
         for control in (stride, size):
             control.observe(lambda _: self._walk.reach((size.value - 1) // stride.value), "value")
-        self._walk.observe(lambda _: self.stage.set_trait("pinned", None), "value")  # or the walk would not be seen
         super().__init__(
             "Dilation explorer: a dilated kernel on a map, and how often each cell is read",
             {"rate": rate, "column": self._walk},
@@ -127,6 +126,10 @@ class DilationExplorer(Explorer[Reads]):
         """Back to how this explorer opened; the walk stops."""
         self._walk.stop()
         super().reset()
+
+    def releases(self, control: str, cell: Cell) -> bool:
+        """A pinned cell would hide the walk."""
+        return control == "column"
 
     def compute(self, state: State) -> Reads:
         """The reads of a kernel, which stands at the chosen column or, on a smaller map, at the last one."""

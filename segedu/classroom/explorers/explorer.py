@@ -1,12 +1,14 @@
 """The frame of every explorer: controls, a pure computation, a drawing, and the words that say what is shown."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, runtime_checkable
 
 import ipywidgets
 import numpy as np
 
+from segedu.classroom.explorers.ahead import Ahead, Frame, Knob
 from segedu.classroom.explorers.scene import Cell, Primitive, Scene
 from segedu.classroom.explorers.stage import Stage
 
@@ -30,6 +32,9 @@ class CompositeControl(Protocol):
     def takes(self, value: Any) -> bool:
         """Whether ``value`` may be set."""
 
+    def knobs(self) -> Sequence[Knob]:
+        """Its sliders, each with the value that this control has once the slider has moved."""
+
 
 class Explorer(ipywidgets.VBox, Generic[Result]):  # type: ignore[misc]
     """Binds ipywidgets controls to ``compute(state) -> result``, and the result to a `Stage`.
@@ -52,9 +57,10 @@ class Explorer(ipywidgets.VBox, Generic[Result]):  # type: ignore[misc]
         self._start = self.state
         self._computed: State = {}
         self._together = False
+        self._ahead = Ahead(self.stage, [*self._knobs()], self._frame)
         self._recompute()
-        for control in self.controls.values():
-            control.observe(lambda _: self._recompute(), "value")
+        for name, control in self.controls.items():
+            control.observe(lambda _, name=name: self._moved(name), "value")
         self.stage.observe(lambda _: self._point(), ["hovered", "pinned"])
         self.reset_button.layout.margin = "2px 2px 2px auto"
         *boxes, last = (ipywidgets.VBox([*column.values()]) for column in columns)
@@ -79,6 +85,10 @@ class Explorer(ipywidgets.VBox, Generic[Result]):  # type: ignore[misc]
     def words(self, result: Result, scene: Scene, cell: Cell | None) -> str:
         """What is shown now, in words; with the cell that the reader points at, if any."""
         raise NotImplementedError
+
+    def releases(self, control: str, cell: Cell) -> bool:
+        """Whether a move of this control lets a pinned cell go; an explorer says so where it would mean another."""
+        return False
 
     @property
     def state(self) -> dict[str, Any]:
@@ -148,12 +158,37 @@ class Explorer(ipywidgets.VBox, Generic[Result]):  # type: ignore[misc]
     @contextlib.contextmanager
     def _one_picture(self) -> Iterator[None]:
         """Hold the drawing back until several controls have moved."""
-        self._together = True
+        outer, self._together = self._together, True
         try:
             yield
         finally:
-            self._together = False
+            self._together = outer
         self._recompute()
+
+    def _moved(self, name: str) -> None:
+        with self._one_picture():
+            if self.stage.pinned is not None and self.releases(name, self.stage.pinned):
+                self.stage.set_trait("pinned", None)
+
+    def _knobs(self) -> Iterator[Knob]:
+        """Every slider with the state that each of its values leads to."""
+        for name, control in self.controls.items():
+            for slider, leads_to in _knobs_of(control):
+                yield Knob(slider, partial(self._after, name, leads_to))
+
+    def _after(self, name: str, leads_to: Callable[[float], Any], value: float) -> State:
+        """The state once a slider of a control has moved to a value."""
+        pinned = self.stage.pinned
+        kept = pinned is not None and not self.releases(name, pinned)
+        return self._controlled | {name: leads_to(value), "pinned": pinned if kept else None}
+
+    def _frame(self, state: State) -> Frame:
+        """What the stage shows of a state while no cell is under the pointer."""
+        result = self.compute(state)
+        scene = self.draw(result)
+        pinned = state["pinned"]
+        cell = pinned if pinned is not None and scene.holds(pinned) else None
+        return Frame(scene, self.marks(result, scene, cell), self.words(result, scene, cell))
 
     def _recompute(self) -> None:
         if self._together:
@@ -173,6 +208,7 @@ class Explorer(ipywidgets.VBox, Generic[Result]):  # type: ignore[misc]
             pointed = (cell for cell in (self.stage.pinned, self.stage.hovered) if cell is not None)
             cell = next((cell for cell in pointed if self._scene.holds(cell)), None)
             marks = self.marks(self._result, self._scene, cell)
+            self._ahead.look()
             self.stage.show(self._scene, marks, self.words(self._result, self._scene, cell))
 
     @contextlib.contextmanager
@@ -205,6 +241,15 @@ def values_of(control: ipywidgets.Widget) -> list[Any]:
         return [False, True]
     steps = np.arange(control.min, control.max + control.step / 2, control.step)
     return [type(control.value)(round(step, 9)) for step in steps.tolist()]
+
+
+def _knobs_of(control: ipywidgets.Widget) -> Sequence[Knob]:
+    """The sliders of a control."""
+    if isinstance(control, CompositeControl):
+        return control.knobs()
+    if isinstance(control, ipywidgets.IntSlider | ipywidgets.FloatSlider):
+        return [Knob(control, type(control.value))]
+    return []
 
 
 def _takes(control: ipywidgets.Widget, value: Any) -> bool:

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, replace
+from functools import partial
 from typing import Any, get_args
 
 import ipywidgets
 import traitlets
 
+from segedu.classroom.explorers.ahead import Knob
 from segedu.receptive_field.stack import ASPP_FACTORS, Kind, Layer
 
 Stack = tuple[Layer, ...]
@@ -52,6 +54,10 @@ class LayerList(ipywidgets.VBox):  # type: ignore[misc]
     def takes(self, value: object) -> bool:
         """Whether ``value`` is a place in the deepest stack."""
         return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < DEEPEST
+
+    def knobs(self) -> list[Knob]:
+        """A list has no slider."""
+        return []
 
     def _chosen(self, place: int | None) -> None:
         if not self._following and place is not None:
@@ -127,6 +133,10 @@ class LayerStack(ipywidgets.VBox):  # type: ignore[misc]
             and all(getattr(one, name) in self._range(name) for one in value for name in LARGEST)
         )
 
+    def knobs(self) -> list[Knob]:
+        """A slider for each number of the chosen layer."""
+        return [Knob(slider, partial(self._with, name)) for name, slider in self.numbers.items()]
+
     @property
     def _place(self) -> int:
         return min(self._chosen.value, len(self.value) - 1)
@@ -178,10 +188,18 @@ class LayerStack(ipywidgets.VBox):  # type: ignore[misc]
 
     def _change(self) -> None:
         if not self._following:
-            at = self._place
-            layer = nearest(self.kind.value, *(slider.value for slider in self.numbers.values()))
-            self._edit((*self.value[:at], layer, *self.value[at + 1 :]), at)
+            layer = nearest(self.kind.value, **{name: slider.value for name, slider in self.numbers.items()})
+            self._edit(self._replaced(layer), self._place)
             self._follow()  # a number that this kind cannot have goes back, even where the stack stays the same
+
+    def _with(self, name: str, number: float) -> Stack:
+        """The stack once a slider has moved."""
+        numbers = {other: slider.value for other, slider in self.numbers.items()}
+        return self._replaced(nearest(self.kind.value, **numbers | {name: int(number)}))
+
+    def _replaced(self, layer: Layer) -> Stack:
+        """The stack with another layer in the chosen place."""
+        return (*self.value[: self._place], layer, *self.value[self._place + 1 :])
 
     def _follow(self) -> None:
         """Let every widget show the stack and the chosen layer."""

@@ -8,6 +8,7 @@ import ipywidgets
 import traitlets
 from torch import Tensor
 
+from segedu.classroom.explorers.ahead import Knob
 from segedu.classroom.explorers.explorer import Explorer, State
 from segedu.classroom.explorers.layer_stack import LOOK, LayerList, LayerStack
 from segedu.classroom.explorers.layer_table import fraction, number
@@ -61,6 +62,10 @@ class Place(ipywidgets.VBox):  # type: ignore[misc]
         """Whether ``value`` is a pair of fractions."""
         return isinstance(value, tuple) and len(value) == 2 and all(0 <= part <= 1 for part in value)
 
+    def knobs(self) -> list[Knob]:
+        """It has no slider."""
+        return []
+
 
 class ReceptiveFieldExplorer(Explorer[View]):
     """A stack of layers to add to, take from, reorder and edit, over a picture that its units look at.
@@ -89,8 +94,6 @@ class ReceptiveFieldExplorer(Explorer[View]):
         chosen = LayerList(len(PRESETS[preset]) - 1)
         stack = LayerStack(PRESETS, preset, chosen, self._fit_picture)
         self._place = Place()
-        for control in (stack, chosen, self._pixels):
-            control.observe(lambda _: self._let_go(), "value")
         super().__init__(
             "Receptive-field explorer: a stack of layers, and what one of its units sees of a picture",
             {"layer": chosen, "pixels": self._pixels, "heat": heat},
@@ -136,10 +139,9 @@ class ReceptiveFieldExplorer(Explorer[View]):
     def _fit_picture(self, preset: str) -> None:
         self._pixels.value = FITTING.get(preset, 512)
 
-    def _let_go(self) -> None:
+    def releases(self, control: str, cell: Cell) -> bool:
         """A unit that is pinned is not the same on another map; the place on the picture stays."""
-        if self.stage.pinned is not None and self.stage.pinned["panel"] == "map":
-            self.stage.set_trait("pinned", None)
+        return control in ("layer", "pixels", "layers") and bool(cell["panel"] == "map")
 
     def _follow_pin(self) -> None:
         """The unit that is pinned is the one that the heat map is of."""

@@ -34,6 +34,10 @@ class Scene:
         """The grids that report their cells, by name: ``(rows, cols)`` of each."""
         return {item["panel"]: tuple(item["shape"]) for item in self.items if item.get("panel")}
 
+    def to_dict(self) -> dict[str, Any]:
+        """The scene as it travels to the browser."""
+        return {"width": self.width, "height": self.height, "items": self.items}
+
     def holds(self, cell: Cell) -> bool:
         """Whether ``cell`` lies on one of this scene's panels."""
         rows, cols = self.panels.get(cell["panel"], (0, 0))

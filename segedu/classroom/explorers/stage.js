@@ -114,19 +114,31 @@ function render({ model, el }) {
   stage.append(words, canvas);
   el.append(stage);
 
+  const shown = { scene: {}, marks: [], words: "" };
   let items = [];
   let scale = 1;
   let frame = 0;
 
-  function loadScene() {
-    items = (model.get("scene").items ?? []).map((item, index) =>
-      item.data ? { ...item, grid: rasterise(item, items[index]?.grid) } : item,
-    );
-    requestPaint();
+  // Takes what differs from what is shown. Its own words it leaves alone: a screen reader would say them again.
+  function show({ scene, marks, words: said }) {
+    if (scene !== shown.scene) {
+      items = (scene.items ?? []).map((item, index) =>
+        item.data ? { ...item, grid: rasterise(item, items[index]?.grid) } : item,
+      );
+    }
+    if (scene !== shown.scene || marks !== shown.marks) requestPaint();
+    if (said !== shown.words) words.textContent = said;
+    Object.assign(shown, { scene, marks, words: said });
   }
 
-  function loadWords() {
-    words.textContent = model.get("words");
+  function follow() {
+    const answer = { scene: model.get("scene"), marks: model.get("marks"), words: model.get("words") };
+    const standing = ahead.standing();
+    if (standing === "new") show(answer);
+    if (standing === "same") Object.assign(shown, answer);
+  }
+
+  function loadLabel() {
     words.style.setProperty("--segedu-lines", model.get("lines"));
     canvas.setAttribute("aria-label", model.get("label"));
   }
@@ -137,7 +149,7 @@ function render({ model, el }) {
 
   function paint() {
     frame = 0;
-    const { width = 1, height = 1 } = model.get("scene");
+    const { width = 1, height = 1 } = shown.scene;
     scale = Math.min(1, (stage.clientWidth || width) / width);
     const density = scale * window.devicePixelRatio;
     canvas.style.width = `${width * scale}px`;
@@ -148,7 +160,7 @@ function render({ model, el }) {
     context.clearRect(0, 0, canvas.width, canvas.height);
     context.scale(density, density);
     const theme = themeOf(stage);
-    for (const item of [...items, ...model.get("marks")]) PAINTERS[item.kind](context, item, theme);
+    for (const item of [...items, ...shown.marks]) PAINTERS[item.kind](context, item, theme);
   }
 
   // Only where it changes: a canvas that is given a size, even its own, is made anew.
@@ -214,24 +226,24 @@ function render({ model, el }) {
   canvas.addEventListener("keydown", keyed);
   window.addEventListener("keydown", keepKeys, true);
 
-  model.on("change:scene", loadScene);
-  model.on("change:marks", requestPaint);
-  model.on("change:words change:label", loadWords);
+  const ahead = lookAhead(model, stage, show);
+  model.on("change:scene change:marks change:words change:at", follow);
+  model.on("change:label change:lines", loadLabel);
   const resized = new ResizeObserver(requestPaint);
   resized.observe(stage);
   const themed = new MutationObserver(requestPaint);
   themed.observe(document.body, { attributeFilter: ["data-jp-theme-name"] }); // a drag changes others
-  loadScene();
-  loadWords();
+  loadLabel();
+  follow();
 
   return () => {
     cancelAnimationFrame(frame);
     window.removeEventListener("keydown", keepKeys, true);
     resized.disconnect();
     themed.disconnect();
-    model.off("change:scene", loadScene);
-    model.off("change:marks", requestPaint);
-    model.off("change:words change:label", loadWords);
+    ahead.stop();
+    model.off("change:scene change:marks change:words change:at", follow);
+    model.off("change:label change:lines", loadLabel);
   };
 }
 

@@ -2,7 +2,7 @@
 
 Python computes and describes the picture; ``stage.js`` only paints it. Everything travels as traits, of which a front
 end keeps one update outstanding and sends only the newest, so dragging a slider or moving the pointer never builds a
-backlog.
+backlog. What is asked for before it is needed travels beside, see `segedu.classroom.explorers.ahead`.
 """
 
 import base64
@@ -11,10 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import anywidget
+import ipywidgets
 import traitlets
 
 from segedu.classroom.explorers import still
 from segedu.classroom.explorers.scene import Primitive, Scene
+
+FOLDER = Path(__file__).parent
+NOTHING: dict[str, Any] = {"slider": None, "pictures": [], "more": True}
+"""Forget the pictures that were sent ahead."""
 
 
 class Stage(anywidget.AnyWidget):
@@ -24,10 +29,13 @@ class Stage(anywidget.AnyWidget):
     and the one clicked. With the picture in focus the arrow keys move the pinned cell (with Shift by eight), Page Up
     and Page Down carry it to another panel, Escape lets it go. ``label`` names the picture for a screen reader;
     ``lines`` of words fit above it, so that it stays where it is while their number changes.
+
+    ``at`` holds the values of the ``sliders`` of which the scene is. ``ask`` and ``ahead`` are the page's questions and
+    the answers about values that they may have next.
     """
 
-    _esm = Path(__file__).parent / "stage.js"
-    _css = Path(__file__).parent / "stage.css"
+    _esm = "".join((FOLDER / name).read_text("utf-8") for name in ("ahead.js", "stage.js"))  # one module, as it must be
+    _css = FOLDER / "stage.css"
 
     scene = traitlets.Dict().tag(sync=True)
     marks: "traitlets.List[Primitive]" = traitlets.List().tag(sync=True)
@@ -36,6 +44,11 @@ class Stage(anywidget.AnyWidget):
     lines = traitlets.Int(3).tag(sync=True)
     hovered = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
     pinned = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
+
+    sliders: "traitlets.List[ipywidgets.Widget]" = traitlets.List().tag(sync=True, **ipywidgets.widget_serialization)
+    at: "traitlets.List[float]" = traitlets.List().tag(sync=True)
+    ask = traitlets.Dict().tag(sync=True, echo_update=False)
+    ahead = traitlets.Dict(NOTHING).tag(sync=True)
 
     def __init__(self, label: str, lines: int = 3) -> None:
         super().__init__(label=label, lines=lines)
@@ -46,8 +59,9 @@ class Stage(anywidget.AnyWidget):
         self._shown = scene
         with self.hold_sync():
             if scene.items != self.scene.get("items"):
-                self.scene = {"width": scene.width, "height": scene.height, "items": scene.items}
+                self.scene = scene.to_dict()
             self.marks = list(marks)
+            self.at = [slider.value for slider in self.sliders]
             self.words = words
 
     def still(self) -> bytes:

@@ -3,6 +3,8 @@
 import ipywidgets
 import traitlets
 
+from segedu.classroom.explorers.ahead import Knob
+
 
 class Walk(ipywidgets.VBox):  # type: ignore[misc]
     """A slider from 0 to ``last`` over buttons that play it: one control of an explorer, a `CompositeControl`.
@@ -40,6 +42,10 @@ class Walk(ipywidgets.VBox):  # type: ignore[misc]
     def takes(self, value: object) -> bool:
         """Whether ``value`` is a place on the longest path."""
         return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= self._longest
+
+    def knobs(self) -> list[Knob]:
+        """The slider, which is where ``value`` is."""
+        return [Knob(self.slider, int)]
 
     def _moved(self, place: int) -> None:
         """The reader moved."""

@@ -6,6 +6,7 @@ import pytest
 import traitlets
 
 from segedu.classroom.explorers import Explorer
+from segedu.classroom.explorers.ahead import Knob
 from segedu.classroom.explorers.explorer import values_of
 from segedu.classroom.explorers.scene import SIGNED, Scene, cells, ring, text
 
@@ -136,6 +137,10 @@ class Pair(ipywidgets.HBox):
 
     def takes(self, value):
         return value in self.sweep_values()
+
+    def knobs(self):
+        first, second = self.sliders
+        return [Knob(first, lambda value: (value, second.value)), Knob(second, lambda value: (first.value, value))]
 
 
 class Adding(Explorer[int]):
