@@ -22,9 +22,18 @@ def test_every_window_is_the_linear_layer(height, width, channels, bias, more_ro
             torch.testing.assert_close(output[..., row, column], linear(window.flatten(1)), rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["alexnet", "vgg11"])
-def test_classifier_made_dense_gives_equal_outputs(name):
-    classifier = torchvision.models.get_model(name, weights=None, num_classes=10).eval()
+def narrow_vgg():
+    """VGG's form, with hardly any channels."""
+    with torch.device("meta"):  # its own classifier would be large
+        vgg = torchvision.models.VGG(torchvision.models.vgg.make_layers([4, "M"] * 5))
+    vgg.features = torchvision.models.vgg.make_layers([4, "M"] * 5)
+    vgg.classifier = nn.Sequential(nn.Linear(4 * 7 * 7, 16), nn.ReLU(), nn.Dropout(), nn.Linear(16, 10))
+    return vgg
+
+
+@pytest.mark.parametrize("build", [lambda: torchvision.models.alexnet(num_classes=10), narrow_vgg])
+def test_classifier_made_dense_gives_equal_outputs(build):
+    classifier = build().eval()
     dense = fully_convolutional(classifier)
     images = torch.randn(1, 3, 224, 224)
     with torch.no_grad():
