@@ -214,11 +214,7 @@ def load_imagenet(trunk: Trunk, backbone: str, weights: WeightsEnum | None = Non
     """
     if backbone not in TORCHVISION_NAMES:
         raise ValueError(f"torchvision publishes no ImageNet weights for backbone {backbone!r}; pass weights=None")
-    choices = get_model_weights(backbone)
-    weights = choices.DEFAULT if weights is None else weights
-    if weights not in choices:
-        raise ValueError(f"weights is {weights!r}; backbone {backbone!r} takes {' or '.join(map(str, choices))}")
-    published: dict[str, Tensor] = weights.get_state_dict(progress=True, check_hash=True)
+    published = published_weights(backbone, weights)
     renamed = TORCHVISION_NAMES[backbone]
 
     def theirs(name: str) -> str:
@@ -228,5 +224,18 @@ def load_imagenet(trunk: Trunk, backbone: str, weights: WeightsEnum | None = Non
     state = {name: published[theirs(name)].view_as(own) for name, own in trunk.state_dict().items()}
     # torchvision's IMAGENET1K_FEATURES of VGG16 has NaN in place of the fully connected layers
     if empty := next((theirs(name) for name, values in state.items() if values.isnan().any()), None):
-        raise ValueError(f"{weights} has no numbers for {empty!r}; take {choices.DEFAULT}")
+        raise ValueError(f"{weights} has no numbers for {empty!r}; take {get_model_weights(backbone).DEFAULT}")
     trunk.load_state_dict(state)
+
+
+def published_weights(model: str, weights: WeightsEnum | None = None) -> dict[str, Tensor]:
+    """torchvision's ImageNet state dict for its ``model``, downloaded when it is not cached.
+
+    ``weights`` picks one of the published sets (the default if left out); ``ValueError`` for a set of another model.
+    """
+    choices = get_model_weights(model)
+    weights = choices.DEFAULT if weights is None else weights
+    if weights not in choices:
+        raise ValueError(f"weights is {weights!r}; backbone {model!r} takes {' or '.join(map(str, choices))}")
+    state: dict[str, Tensor] = weights.get_state_dict(progress=True, check_hash=True)
+    return state

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from segedu.mode import mode
-from segedu.receptive_field.analysis import Box, receptive_field
+from segedu.receptive_field.analysis import receptive_field
+from segedu.receptive_field.table import Box
 
 Unit = tuple[int, int]
 

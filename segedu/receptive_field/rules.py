@@ -1,5 +1,6 @@
 """What each ATen operator does to a feature map: a rule for each family of operators, and "unknown" for the rest."""
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -12,7 +13,7 @@ from torch.fx import Node
 from segedu.receptive_field.maps import Map, joined, unknown_map
 from segedu.receptive_field.matrices import read_matrix
 from segedu.receptive_field.reads import Bins, Border, Everything, Reads, Resample, Spread, Window
-from segedu.receptive_field.trace import Call, pair
+from segedu.receptive_field.trace import Call, pair, shape_of
 
 Result = Map | list[Map]
 
@@ -161,6 +162,46 @@ def _conv(given: Given) -> Result:
 def _pool(given: Given) -> Result:
     stride = given["stride"] or given.call.kernel
     return _one_each(given, _windows(given, stride, given["padding"], given.get("dilation", 1)))
+
+
+@rule("offset_max_pool")
+def _offset_pool(given: Given) -> Result:
+    """An offset reads the window that the number beside it reads; packed with others it has no place of its own."""
+    pooled = _over_places(given, [Window(2, 2)] * 2)
+    shape = tuple(given.call.node.meta["val"][1].shape)
+    return [pooled, pooled if shape == pooled.shape else unknown_map(shape, "packed offsets")]
+
+
+@rule("offset_max_unpool", "max_unpool2d")
+def _unpool(given: Given) -> Result:
+    """A pixel reads the cells whose window it lies in, and through the places of their maxima what those cells read.
+
+    Known only where the places come straight from a pooling, of a map as large as the result: whatever happens to them
+    on the way may send a value anywhere.
+    """
+    values, pool = given.first, _pool_of(given.call)
+    cells = given.maps.get(pool.node) if pool else None
+    if not pool or not isinstance(cells, list) or shape_of(pool.inputs[0])[-2:] != given.shape[-2:]:
+        return unknown_map(given.shape, f"{given.call.op} by places that come from no pooling")
+    read = joined([values, cells[0]], values.shape)
+    settings = [(2, 2)] * 2
+    if pool.op == "max_pool2d_with_indices":
+        stride = pool.arguments["stride"] or pool.kernel
+        others = (pair(one) for one in (stride, pool.arguments["padding"], pool.arguments["dilation"]))
+        settings = list(zip(pool.kernel, *others, strict=True))
+    dims = range(len(given.shape) - 2, len(given.shape))
+    return read.reading({dim: Spread(*one) for dim, one in zip(dims, settings, strict=True)}, given.shape)
+
+
+def _pool_of(call: Call) -> Call | None:
+    """The pooling whose second result a call has as its second argument."""
+    taken = call.node.args[1]
+    if not isinstance(taken, Node) or taken.target is not operator.getitem or taken.args[1] != 1:
+        return None
+    node = taken.args[0]
+    op = getattr(getattr(node, "target", None), "_opname", "")
+    known = isinstance(node, Node) and op in ("offset_max_pool", "max_pool2d_with_indices")
+    return Call(node, op, "", False, tuple(node.all_input_nodes)) if known and isinstance(node, Node) else None
 
 
 @rule("pixel_unshuffle")

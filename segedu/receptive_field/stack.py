@@ -8,9 +8,9 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from segedu.receptive_field.analysis import AxisField
 from segedu.receptive_field.fields import Axis
 from segedu.receptive_field.reads import Reads, Spread, Window
+from segedu.receptive_field.table import AxisField
 
 Kind = Literal["conv", "pool", "transposed", "ASPP", "skip"]
 ASPP_FACTORS = (1, 2, 3)  # rates 6, 12, 18 at a dilation of 6

@@ -316,7 +316,6 @@ UNKNOWN = {
     "cat of places": lambda x: torch.cat([x, x], -1),
     "a reshape that splits an axis": lambda x: x.view(1, 4, 4, 3, 12),
     "into a part of a map": written_into,
-    "max_unpool2d": lambda x: F.max_unpool2d(*F.max_pool2d(x, 2, return_indices=True), 2),
     "unfold": lambda x: x.unfold(2, 3, 1),
     "a join of maps with unequal strides": lambda x: x + F.interpolate(x[:, :, ::2, ::2], (12, 12))[..., :12, :12]
     + F.interpolate(F.max_pool2d(x, 5, 5), (12, 12)),

@@ -7,7 +7,7 @@ import numpy as np
 
 from segedu.classroom.explorers.scene import Box, Primitive, line, text
 from segedu.classroom.explorers.stack_view import View
-from segedu.receptive_field.analysis import Box as Field
+from segedu.receptive_field.table import Box as Field
 
 LEFT, TOP, SIDE = 2, 28, 424  # CSS pixels: a square
 RIGHT, FOOT = LEFT + SIDE, TOP + SIDE

@@ -31,9 +31,9 @@ from segedu.classroom.explorers.stack_view import (
     possible,
     sizes_of,
 )
-from segedu.receptive_field.analysis import Box, Interval
 from segedu.receptive_field.effective import EffectiveField
 from segedu.receptive_field.presets import PRESETS
+from segedu.receptive_field.table import Box, Interval
 
 PICTURES = (5, 32, 64, 128, 256, 512)
 FITTING = {"the notes' 5x5 example": 5, "VGG16": 256, "U-Net": 256}

@@ -15,7 +15,7 @@ from segedu.classroom.explorers.heat import FINEST_GRID, grid_lines, outlines
 from segedu.classroom.explorers.layer_table import table
 from segedu.classroom.explorers.scene import Bytes, Primitive, Scene, cells, rectangle, ring, text
 from segedu.classroom.explorers.stack_view import Images, Unit, View
-from segedu.receptive_field.analysis import Box as Field
+from segedu.receptive_field.table import Box as Field
 
 WIDTH, HEIGHT = 840, 492  # CSS pixels
 LEFT, TOP, SIDE = field_frame.LEFT, field_frame.TOP, field_frame.SIDE

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from segedu.receptive_field.analysis import AxisField, Box, Interval
 from segedu.receptive_field.effective import EffectiveField, gradient_heat
 from segedu.receptive_field.fields import Axis, Bounded, Endless
 from segedu.receptive_field.paths import expected_heat
 from segedu.receptive_field.stack import Layer, Level, StackNet, stacked
+from segedu.receptive_field.table import AxisField, Box, Interval
 
 HeatKind = Literal["none", "expected", "measured"]
 Unit = tuple[int, int]
