@@ -12,9 +12,14 @@ from torchvision.transforms.v2 import functional
 
 from segedu.data import Palette, colourise
 from segedu.inference import device_of, inference
+from segedu.tiles import tiles_of
 from segedu.train.evaluation import outputs_of
+from segedu.train.progress import bar
 
-__all__ = ["overlay", "predict", "read_image", "write_labels", "write_picture"]
+__all__ = ["overlay", "predict", "predict_tiled", "read_image", "write_labels", "write_picture"]
+
+INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+BAND = 256  # rows of a picture that are blended at a time
 
 
 def predict(
@@ -24,31 +29,86 @@ def predict(
     std: Sequence[float],
     device: torch.device | str | None = None,
 ) -> Tensor:
-    """The most likely class of every pixel: ``(3, H, W) -> (H, W)`` or ``(N, 3, H, W) -> (N, H, W)``, int64.
+    """The most likely class of every pixel: ``(C, H, W) -> (H, W)`` or ``(N, C, H, W) -> (N, H, W)``, int64.
 
     ``images`` is a picture of PIL's or a tensor, uint8 in 0..255 or floating point in 0..1, not yet normalised:
-    ``mean`` and ``std`` are those the model was trained with. The whole picture goes through at once, at its own size.
-    ``device`` moves the model, None leaves it where it lies; the labels come back on that device. Raises ``ValueError``
-    for any other shape, ``TypeError`` for another type.
+    ``mean`` and ``std`` are those the model was trained with, one for each of its C channels. The whole picture goes
+    through at once, at its own size; a model without padding, such as the paper's U-Net, gets it mirrored at its
+    borders, so that each pixel has a label. ``device`` moves the model, None leaves it where it lies; the labels come
+    back on that device. Raises ``ValueError`` for any other shape, ``TypeError`` for another type.
     """
     if device is not None:
         model.to(device)
     pixels = functional.pil_to_tensor(images.convert("RGB")) if isinstance(images, Image.Image) else images
-    batch = _batch(pixels).to(device_of(model))
+    batch = _batch(pixels, mean).to(device_of(model))
+    size = (batch.shape[-2], batch.shape[-1])
+    (whole,) = tiles_of(model, size, size)
     with inference(model):
-        scores = outputs_of(model, functional.normalize(batch, list(mean), list(std)))["out"]
-    labels = scores.max(dim=1).indices
+        scores = outputs_of(model, whole.read(functional.normalize(batch, list(mean), list(std))))["out"]
+    labels = whole.keep(scores).max(dim=1).indices
     return labels[0] if pixels.dim() == 3 else labels
 
 
-def _batch(images: Tensor) -> Tensor:
-    """``(N, 3, H, W)`` float32 in 0..1 of one picture or several."""
+def predict_tiled(
+    model: nn.Module,
+    image: Tensor,
+    mean: Sequence[float],
+    std: Sequence[float],
+    *,
+    tile: int | tuple[int, int] = 512,
+    margin: int | None = None,
+    device: torch.device | str | None = None,
+    out: Tensor | None = None,
+    progress: bool = False,
+) -> Tensor:
+    """What ``predict`` says of an image of any size, in the memory of one tile: ``(C, H, W) -> (H, W)``.
+
+    ``image`` stays where it lies, uint8 for a large one, and is normalised tile by tile. Each pass labels about
+    ``tile`` pixels, one side or ``(h, w)``, and reads as far around them as the model sees (``tiles.tiles_of``), so
+    scores equal the whole image's but for rounding; ``margin`` sets another overlap, which is needed for a model that
+    sees everything. Labels go into ``out``, of any integer type, or into a new uint8 tensor beside the image.
+    ``progress`` shows a bar. Raises as ``predict`` and ``tiles_of`` do, and ``ValueError`` for an ``out`` of another
+    size or type, or one that does not hold as many classes.
+    """
+    _check(image, mean)
+    if image.dim() != 3:
+        raise ValueError(f"image has shape {tuple(image.shape)}, expected one image, ({len(mean)}, H, W)")
+    if device is not None:
+        model.to(device)
+    size = (image.shape[-2], image.shape[-1])
+    tiles = tiles_of(model, size, (tile, tile) if isinstance(tile, int) else tile, margin=margin, in_channels=len(mean))
+    labels = torch.empty(size, dtype=torch.uint8, device=image.device) if out is None else out
+    if labels.shape != size or labels.dtype not in INTEGERS:
+        raise ValueError(f"out is {labels.dtype} of shape {tuple(labels.shape)}, expected integers of shape {size}")
+    place = device_of(model)
+    with inference(model), bar(len(tiles), unit="tile", shown=progress) as shown:
+        for part in tiles:
+            batch = _batch(part.read(image), mean).to(place)
+            scores = part.keep(outputs_of(model, functional.normalize(batch, list(mean), list(std)))["out"])
+            if scores.shape[1] - 1 > torch.iinfo(labels.dtype).max:
+                raise ValueError(
+                    f"out is {labels.dtype}, which does not hold {scores.shape[1]} classes; give a larger integer type"
+                )
+            part.place(labels).copy_(scores[0].max(dim=0).indices)
+            shown.update()
+    return labels
+
+
+def _check(images: Tensor, mean: Sequence[float]) -> None:
     if not isinstance(images, Tensor):
         raise TypeError(f"images is a {type(images).__name__}, expected a tensor or a PIL image")
-    if images.dim() not in (3, 4) or images.shape[-3] != 3:
-        raise ValueError(f"images has shape {tuple(images.shape)}, expected (3, H, W) or (N, 3, H, W)")
+    channels = len(mean)
+    if images.dim() not in (3, 4) or images.shape[-3] != channels:
+        raise ValueError(
+            f"images has shape {tuple(images.shape)}, expected ({channels}, H, W) or (N, {channels}, H, W)"
+        )
     if images.dtype != torch.uint8 and not images.is_floating_point():
         raise TypeError(f"images has dtype {images.dtype}, expected uint8 in 0..255 or floating point in 0..1")
+
+
+def _batch(images: Tensor, mean: Sequence[float]) -> Tensor:
+    """``(N, C, H, W)`` float32 in 0..1 of one picture or several, with a channel for each of ``mean``."""
+    _check(images, mean)
     images = images.as_subclass(Tensor)
     whole: Tensor = functional.to_dtype(images if images.dim() == 4 else images[None], torch.float32, scale=True)
     return whole
@@ -65,9 +125,13 @@ def overlay(image: Tensor, labels: Tensor, palette: Palette, opacity: float = 0.
             f"image is {image.dtype} of shape {tuple(image.shape)}, expected torch.uint8 of the labels' size "
             f"{tuple(labels.shape[-2:])}"
         )
-    known = ((labels >= 0) & (labels < len(palette))).unsqueeze(-3)
-    blend = torch.lerp(image.float(), colourise(labels, palette).float(), opacity)
-    return torch.where(known, blend.round().to(torch.uint8), image)
+    laid_over = torch.empty_like(image)
+    for rows in (slice(top, top + BAND) for top in range(0, image.shape[-2], BAND)):  # floats of a band, not of all
+        part, band = image[..., rows, :], labels[..., rows, :]
+        known = ((band >= 0) & (band < len(palette))).unsqueeze(-3)
+        blend = torch.lerp(part.float(), colourise(band, palette).float(), opacity)
+        laid_over[..., rows, :] = torch.where(known, blend.round().to(torch.uint8), part)
+    return laid_over
 
 
 def read_image(path: str | os.PathLike[str]) -> Tensor:

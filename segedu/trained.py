@@ -19,13 +19,13 @@ __all__ = ["Card", "load", "save"]
 class Card:
     """What a model is and what it was trained on; plain values only, as they stand in the file.
 
-    ``name``, ``backbone`` and ``options`` go to ``models.create``; ``palette`` is a list of RGB triples, one for each
-    of ``classes``; ``mean`` and ``std`` normalise its images; ``data`` and ``size`` (None for the data set's own) are
-    what it was trained on, by ``recipe``.
+    ``name``, ``backbone`` (None for a model that has none) and ``options`` go to ``models.create``; ``palette`` is a
+    list of RGB triples, one for each of ``classes``; ``mean`` and ``std`` normalise its images; ``data`` and ``size``
+    (None for the data set's own) are what it was trained on, by ``recipe``.
     """
 
     name: str
-    backbone: str
+    backbone: str | None
     classes: list[str]
     palette: list[list[int]]
     mean: list[float]
@@ -38,6 +38,11 @@ class Card:
     def build(self) -> nn.Module:
         """The model with random weights; a card never asks for weights from elsewhere."""
         return create(self.name, len(self.classes), self.backbone, weights=None, **self.options)
+
+    @property
+    def title(self) -> str:
+        """``fcn32s over vgg16``, or ``unet``."""
+        return self.name if self.backbone is None else f"{self.name} over {self.backbone}"
 
     def colours(self) -> Palette:
         """The palette that predictions are drawn in."""

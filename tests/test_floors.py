@@ -12,8 +12,8 @@ import segedu
 PACKAGE = Path(segedu.__file__).parent
 SCIENCE, WORKSHOP, CLASSROOM = range(3)
 FLOORS = {
-    **dict.fromkeys(("models", "layers", "losses", "metrics", "receptive_field", "mode"), SCIENCE),
-    **dict.fromkeys(("data", "train", "predict", "inference", "trained", "profile", "check", "cli"), WORKSHOP),
+    **dict.fromkeys(("models", "layers", "losses", "metrics", "instances", "receptive_field", "mode"), SCIENCE),
+    **dict.fromkeys(("data", "train", "predict", "tiles", "inference", "trained", "profile", "check", "cli"), WORKSHOP),
     "__main__": WORKSHOP,
     "classroom": CLASSROOM,
 }

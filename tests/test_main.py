@@ -96,6 +96,25 @@ def test_train_evaluate_predict(tmp_path, capsys):
         assert np.array_equal(np.array(labels), expected.numpy())
     assert read_image(tmp_path / "out" / "here" / "street-overlay.png").shape == (3, 45, 71)
 
+    whole = (tmp_path / "out" / "here" / "street-labels.png").read_bytes()
+    code, out, _ = run(capsys, "predict", folder, picture, "--output", tmp_path / "tiled", "--tile", 20, "--margin", 99)
+    assert code == 0
+    assert (tmp_path / "tiled" / "street-labels.png").read_bytes() == whole
+    code, _, err = run(capsys, "predict", folder, picture, "--output", tmp_path / "tiled", "--margin", 9)
+    assert (code, err) == (2, "segedu: --margin is 9, but only tiles have one; give --tile too")
+
+
+def test_a_model_without_a_backbone(tmp_path, capsys):
+    small = ["--data", "blocks", "--steps", "1", "--batch-size", "1", "--size", "32", "48"]
+    code, out, _ = run(capsys, "train", "unet", *small)
+    assert code == 0
+    assert out.startswith("unet, 31,038,")
+    assert "into runs/unet-blocks" in out
+    assert run(capsys, "evaluate", "runs/unet-blocks")[1].startswith("unet on blocks")
+    code, _, err = run(capsys, "train", "unet", *small, "--backbone", "vgg16")
+    assert (code, err) == (2, "segedu: backbone is 'vgg16', but unet stands on no backbone; leave backbone out")
+    assert run(capsys, "train", "fcn9s", *small)[2].startswith("segedu: there is no model 'fcn9s'; choose one of")
+
 
 def test_options_reach_the_recipe_and_the_model(tmp_path, capsys):
     options = ["--size", "32", "48", "--lr", "0.02", "--optimizer", "sgd", "--seed", "5", "--channels-last"]

@@ -13,7 +13,9 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torchvision import tv_tensors
 
 from segedu.data import CAMVID
-from segedu.predict import overlay, predict, read_image, write_labels, write_picture
+from segedu.models import create
+from segedu.predict import overlay, predict, predict_tiled, read_image, write_labels, write_picture
+from segedu.profile import peak_memory
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
 
@@ -63,6 +65,106 @@ def test_pictures_go_where_the_model_lies():
         assert labels.device.type == "cuda"
 
 
+def agree(model, image, labels):
+    """Labels equal those of one pass, wherever its two best scores are not all but equal."""
+    size = (image.shape[-2], image.shape[-1])
+    inside = tuple(slice(0, side) for side in size)
+    margin = getattr(model, "margin", 0)
+    pixels = (image.double() / 255 - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
+    if margin:
+        height, width = model.input_size(size)
+        around = ((margin, height - size[0] - margin), (margin, width - size[1] - margin))
+        pixels = torch.from_numpy(np.pad(pixels.numpy(), ((0, 0), *around), mode="reflect"))
+    with torch.no_grad():
+        best = model.double()(pixels[None])["out"][0][:, inside[0], inside[1]].topk(2, dim=0)
+    model.float()
+    clear = best.values[0] - best.values[1] > 1e-4 * best.values.abs().max()
+    assert clear.float().mean() > 0.5
+    assert torch.equal(labels.long()[clear], best.indices[0][clear])
+
+
+@pytest.mark.parametrize("name", ["unet", "unet_original"])
+def test_tiles_and_one_pass_label_alike(name):
+    """An image of odd sides, in one pass and in many; the paper's U-Net sees it mirrored, as numpy does."""
+    model, image = create(name, 3, width=2).eval(), torch.randint(0, 256, (3, 221, 23)).to(torch.uint8)
+    agree(model, image, predict(model, image, MEAN, STD))
+    labels = predict_tiled(model, image, MEAN, STD, tile=(32, 23))
+    assert (labels.dtype, labels.shape) == (torch.uint8, (221, 23))
+    agree(model, image, labels)
+    wide = torch.full((23, 240), -1).T[:221]  # not contiguous
+    assert predict_tiled(model, image, MEAN, STD, tile=(32, 23), out=wide) is wide
+    assert torch.equal(wide, labels.long())
+
+
+def test_a_picture_in_one_channel():
+    model = create("unet", 2, in_channels=1, width=2).eval()
+    image = torch.rand(1, 40, 33)
+    labels = predict(model, image, [0.5], [0.2])
+    assert torch.equal(predict_tiled(model, image, [0.5], [0.2], tile=400).long(), labels)
+
+
+class Shallow(ByBrightness):
+    """Sees 5 pixels, so that tiles are small; keeps the mode it is run in."""
+
+    def __init__(self):
+        super().__init__()
+        self.blur = nn.Conv2d(3, 3, 5, padding=2, groups=3)
+
+    def forward(self, images):
+        self.seen = self.training, torch.is_grad_enabled()
+        return super().forward(self.blur(images))
+
+
+def test_memory_is_that_of_a_tile():
+    """Four times the image asks for no more, and for less than the image in floating point."""
+    model, peaks = Shallow(), []
+    for side in (512, 1024):
+        image = torch.zeros(3, side, side, dtype=torch.uint8)
+        out = torch.empty(side, side, dtype=torch.uint8)
+        peaks.append(peak_memory(lambda: predict_tiled(model, image, MEAN, STD, tile=256, out=out), "cpu"))  # noqa: B023
+    assert peaks[1] < 1.05 * peaks[0] < 1024 * 1024 * 3 * 4
+
+
+def test_tiled_prediction_leaves_the_model_as_it_was_and_shows_a_bar(capsys):
+    model = Shallow().train()
+    predict_tiled(model, torch.zeros(3, 40, 40, dtype=torch.uint8), MEAN, STD, tile=20, progress=True)
+    assert model.seen == (False, False)
+    assert model.training
+    assert "4/4" in capsys.readouterr().err
+
+
+def test_tiles_go_where_the_model_lies():
+    with FakeTensorMode():
+        with torch.device("cuda"):
+            model = ByBrightness()
+        image, out = torch.zeros(3, 40, 50, dtype=torch.uint8), torch.zeros(40, 50, dtype=torch.int64)
+        assert predict_tiled(model, image, MEAN, STD, tile=64, out=out).device.type == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ({"image": torch.zeros(2, 3, 8, 8)}, ValueError, r"image has shape \(2, 3, 8, 8\), expected one image"),
+        ({"image": np.zeros((8, 8, 3))}, TypeError, "is a ndarray"),
+        ({"tile": 0}, ValueError, r"tile is \(0, 0\)"),
+        ({"out": torch.zeros(8, 9)}, ValueError, r"out is torch.float32 of shape \(8, 9\), expected integers"),
+        ({"out": torch.zeros(9, 8).long()}, ValueError, r"expected integers of shape \(8, 9\)"),
+    ],
+)
+def test_unfit_arguments_of_tiles_are_refused(arguments, error, words):
+    given = {"image": torch.zeros(3, 8, 9), "mean": MEAN, "std": STD} | arguments
+    with pytest.raises(error, match=words):
+        predict_tiled(ByBrightness(), **given)
+
+
+def test_labels_need_room_for_their_classes():
+    model, image = nn.Conv2d(3, 300, 1), torch.rand(3, 5, 5)
+    with pytest.raises(ValueError, match=r"out is torch\.uint8, which does not hold 300 classes"):
+        predict_tiled(model, image, MEAN, STD)
+    out = torch.empty(5, 5, dtype=torch.int16)
+    assert torch.equal(predict_tiled(model, image, MEAN, STD, out=out).long(), predict(model, image, MEAN, STD))
+
+
 @pytest.mark.parametrize(
     ("images", "error", "words"),
     [
@@ -87,6 +189,15 @@ def test_overlay_blends_by_hand_and_leaves_void():
     assert torch.equal(overlay(image, labels, CAMVID, opacity=0), image)
     with pytest.raises(ValueError, match="of the labels' size"):
         overlay(image[:, :, :2], labels, CAMVID)
+
+
+def test_a_large_overlay_is_blended_band_by_band():
+    image = torch.randint(0, 256, (3, 700, 5)).to(torch.uint8)
+    labels = torch.randint(0, 12, (700, 5)).to(torch.uint8)
+    parts = [overlay(image[:, rows], labels[rows], CAMVID) for rows in (slice(0, 100), slice(100, 700))]
+    assert torch.equal(overlay(image, labels, CAMVID), torch.cat(parts, 1))
+    peak = peak_memory(lambda: overlay(image.repeat(1, 4, 20), labels.repeat(4, 20), CAMVID), "cpu")
+    assert peak < 3 * 2800 * 100 * 8  # two float pictures and the result would be 9 bytes a value
 
 
 def test_a_label_file_holds_the_labels_and_shows_the_palette(tmp_path):

@@ -42,7 +42,7 @@ def run(chosen: argparse.Namespace) -> int:
         contours = boundary.all_reduce().scores()
         table = confusion.all_reduce().table(card.classes, boundary_F1=contours.f1)
         if distributed.is_main():
-            print(f"{card.name} over {card.backbone} on {name}, split {chosen.split}, {len(data)} images, per cent\n")
+            print(f"{card.title} on {name}, split {chosen.split}, {len(data)} images, per cent\n")
             print(table)
             print(f"{'boundary F1':<24}{100 * contours.mean_f1:>7.2f}  (over {contours.images} images)")
     return 0

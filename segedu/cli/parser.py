@@ -21,8 +21,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _train(command: argparse.ArgumentParser) -> None:
-    command.add_argument("model", help="fcn32s, fcn16s or fcn8s")
-    command.add_argument("--backbone", default="vgg16", help="vgg16 (default), alexnet, googlenet or vgg_mini")
+    command.add_argument("model", help="fcn32s, fcn16s, fcn8s, unet, segnet, segnet_basic or deeplabv1")
+    command.add_argument("--backbone", help="for an FCN: vgg16 (default), alexnet, googlenet or vgg_mini")
     command.add_argument("--weights", metavar="NAME", help="imagenet: start from torchvision's weights of the backbone")
     command.add_argument(
         "--output", type=Path, metavar="DIR", help="default: runs/MODEL-BACKBONE-DATA, or a new number"
@@ -56,6 +56,8 @@ def _predict(command: argparse.ArgumentParser) -> None:
     command.add_argument("run", type=Path, help="the folder of a finished run, or its model.pt")
     command.add_argument("images", type=Path, nargs="+", metavar="image", help="PNG or JPEG files of any size")
     command.add_argument("--output", type=Path, required=True, metavar="DIR", help="gets two PNG files a picture")
+    command.add_argument("--tile", type=int, metavar="PIXELS", help="label large pictures in tiles of this side")
+    command.add_argument("--margin", type=int, metavar="PIXELS", help="overlap of tiles (default: what the model sees)")
     _add_device(command)
 
 
@@ -66,7 +68,7 @@ def _download(command: argparse.ArgumentParser) -> None:
 
 def _add_data(command: argparse.ArgumentParser, default: str | None) -> None:
     shown = "the one trained on" if default is None else default
-    command.add_argument("--data", default=default, help=f"streets or camvid (default: {shown})")
+    command.add_argument("--data", default=default, help=f"streets, camvid, cells, nuclei or isbi (default: {shown})")
     command.add_argument("--size", type=int, nargs=2, metavar=("H", "W"), help="of the images, in pixels")
     _add_device(command)
 

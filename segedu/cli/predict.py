@@ -4,11 +4,11 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from segedu import trained
 from segedu.cli.sources import chosen_device
-from segedu.predict import overlay, predict, read_image, write_labels, write_picture
+from segedu.predict import overlay, predict, predict_tiled, read_image, write_labels, write_picture
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -20,11 +20,20 @@ def run(chosen: argparse.Namespace) -> int:
     chosen.output.mkdir(parents=True, exist_ok=True)
     for path in chosen.images:
         image = read_image(path)
-        labels = predict(model, image, card.mean, card.std).cpu()
+        labels = _labels(model, image, card, chosen)
         write_labels(chosen.output / f"{path.stem}-labels.png", labels, palette)
         write_picture(chosen.output / f"{path.stem}-overlay.png", overlay(image, labels, palette))
         print(f"{path}: {_contents(labels, card.classes)}")
     return 0
+
+
+def _labels(model: nn.Module, image: Tensor, card: trained.Card, chosen: argparse.Namespace) -> Tensor:
+    """``(H, W)`` on the CPU: in one pass, or tile by tile where ``--tile`` asks for it."""
+    if chosen.tile is None and chosen.margin is not None:
+        raise ValueError(f"--margin is {chosen.margin}, but only tiles have one; give --tile too")
+    if chosen.tile is None:
+        return predict(model, image, card.mean, card.std).cpu()
+    return predict_tiled(model, image, card.mean, card.std, tile=chosen.tile, margin=chosen.margin, progress=True)
 
 
 def _require_different_names(paths: list[Path]) -> None:

@@ -23,5 +23,5 @@ def chosen_device(name: str | None) -> torch.device:
 def open_data(name: str, split: str, size: list[int] | None, *, augment: bool = False) -> Any:
     """The data set ``name`` with the house transforms; at its own size unless ``--size`` gave one."""
     # Painted scenes have no end, so what is scored of them is a choice: enough for a stable mean, soon done.
-    options = {"length": 200} if name == "streets" and split != "train" else {}
+    options = {"length": 200} if name in {"streets", "cells"} and split != "train" else {}
     return load(name, split, None if size is None else (size[0], size[1]), augment=augment, **options)

@@ -13,7 +13,7 @@ import torch
 from segedu import trained
 from segedu.cli.sources import chosen_device, open_data
 from segedu.data import class_frequencies, median_frequency_weights
-from segedu.models import create
+from segedu.models import create, default_backbone
 from segedu.profile import parameters
 from segedu.train import Recipe, distributed, fit
 
@@ -22,6 +22,8 @@ CHECKPOINT, MODEL = "checkpoint.pt", "model.pt"
 
 def run(chosen: argparse.Namespace) -> int:
     """Train, print the validation scores, and leave ``checkpoint.pt`` and ``model.pt`` in the output folder."""
+    if chosen.backbone is None:
+        chosen.backbone = default_backbone(chosen.model)
     with distributed.process_group(chosen_device(chosen.device)) as device:
         training = open_data(chosen.data, "train", chosen.size, augment=chosen.augment)
         validation = open_data(chosen.data, "val", chosen.size)
@@ -31,8 +33,9 @@ def run(chosen: argparse.Namespace) -> int:
         model = create(
             chosen.model, num_classes=len(training.classes), backbone=chosen.backbone, weights=chosen.weights
         )
+        card = _card(chosen, training, recipe)
         _say(
-            f"{chosen.model} over {chosen.backbone}, {parameters(model):,} parameters, on {len(training)} images of "
+            f"{card.title}, {parameters(model):,} parameters, on {len(training)} images of "
             f"{chosen.data}: {recipe.steps} steps of {recipe.batch_size} in {recipe.precision} on {device}, "
             f"into {folder}"
         )
@@ -40,7 +43,7 @@ def run(chosen: argparse.Namespace) -> int:
         with _resumable(checkpoint, chosen.arguments):
             history = fit(model, training, recipe, validation=validation, device=device, checkpoint=checkpoint)
             if distributed.is_main():
-                trained.save(folder / MODEL, model, _card(chosen, training, recipe))
+                trained.save(folder / MODEL, model, card)
         scores = history.validation[recipe.steps]
         _say(
             f"validation mean IoU {100 * scores['mean_iou']:.2f} %, pixel accuracy "
@@ -88,7 +91,7 @@ def _folder(chosen: argparse.Namespace) -> Path:
                 f"{chosen.output} holds a run already: give --resume to go on with it, or another folder as --output"
             )
         return Path(chosen.output)
-    name = f"{chosen.model}-{chosen.backbone}-{chosen.data}"
+    name = "-".join(filter(None, (chosen.model, chosen.backbone, chosen.data)))
     numbered = (Path("runs") / (name if number == 1 else f"{name}-{number}") for number in count(1))
     taken = list(takewhile(_is_taken, numbered))
     if chosen.resume and taken:

@@ -1,14 +1,31 @@
 """The course's networks, by name: ``create("fcn8s", num_classes=12, backbone="vgg16")``."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from torch import nn
 from torchvision.models import WeightsEnum
 
 from segedu.models.backbones import TRUNKS, load_imagenet
+from segedu.models.deeplab import DeepLabV1, load_vgg16
 from segedu.models.fcn import FCN, SKIPS
+from segedu.models.segnet import SegNet, SegNetBasic, load_vgg16_bn
+from segedu.models.unet import UNet, UNetOriginal
 
-__all__ = ["FCN", "create"]
+__all__ = [
+    "ARCHITECTURES",
+    "FCN",
+    "Architecture",
+    "DeepLabV1",
+    "SegNet",
+    "SegNetBasic",
+    "UNet",
+    "UNetOriginal",
+    "create",
+    "default_backbone",
+]
 
 
 def create(
@@ -20,25 +37,82 @@ def create(
 ) -> nn.Module:
     """Build a model that maps ``(N, 3, H, W)`` to ``{"out": (N, K, H, W)}``.
 
-    ``name`` is ``fcn32s``, ``fcn16s`` or ``fcn8s``; ``backbone`` is ``vgg16`` (the default), ``alexnet``,
-    ``googlenet`` or ``vgg_mini``. ``weights`` is None for random weights, ``"imagenet"`` for torchvision's weights of
-    the backbone, or one of torchvision's weights enums; only then is anything downloaded. ``padding=100`` gives FCN's
-    release geometry (VGG16 and AlexNet); the other ``options`` go to ``FCN``. Raises ``ValueError`` for a name,
-    backbone or weights that do not exist.
+    ``name`` is one of ``ARCHITECTURES``. ``backbone`` is one that this architecture stands on, its first if left out:
+    for ``fcn32s``, ``fcn16s`` and ``fcn8s`` that is ``vgg16``, ``alexnet``, ``googlenet`` or ``vgg_mini``, for
+    ``segnet`` ``vgg16_bn`` and for ``deeplabv1`` ``vgg16``; ``segnet_basic``, ``unet`` and ``unet_original`` have none
+    (and the last scores the image without its outer 92 pixels). ``weights`` is None for random weights, ``"imagenet"``
+    for torchvision's weights of the backbone, or one of torchvision's weights enums; only then is anything downloaded.
+    The other ``options`` go to the model: ``in_channels`` and ``width`` for a U-Net, ``way_back`` for a SegNet,
+    ``padding=100`` for FCN's release geometry (VGG16 and AlexNet). Raises ``ValueError`` for a name, backbone or
+    weights that do not exist.
     """
-    if name not in SKIPS:
-        raise ValueError(f"there is no model {name!r}; choose one of {', '.join(SKIPS)}")
-    backbone = "vgg16" if backbone is None else backbone
-    if backbone not in TRUNKS:
-        raise ValueError(f"there is no backbone {backbone!r} for {name}; choose one of {', '.join(TRUNKS)}")
+    architecture = _architecture(name)
     if num_classes < 1:
         raise ValueError(f"num_classes is {num_classes}; a segmenter needs at least one class")
     if isinstance(weights, str) and weights != "imagenet":
         raise ValueError(f"weights is {weights!r}; pass None, 'imagenet' or one of torchvision's weights enums")
+    if not architecture.backbones:
+        _refuse(name, backbone=backbone, weights=weights)
+        return architecture.build(num_classes, **options)
+    backbone = default_backbone(name) if backbone is None else backbone
+    if backbone not in architecture.backbones:
+        raise ValueError(
+            f"there is no backbone {backbone!r} for {name}; choose one of {', '.join(architecture.backbones)}"
+        )
+    return architecture.build(num_classes, backbone=backbone, weights=weights, **options)
+
+
+def default_backbone(name: str) -> str | None:
+    """The backbone that ``create(name)`` takes if none is given; None for a model that has none.
+
+    Raises ``ValueError`` for a name that does not exist.
+    """
+    return next(iter(_architecture(name).backbones), None)
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What a name of ``create`` stands for.
+
+    ``build(num_classes, **options)`` makes the model; where there are ``backbones`` (the default first) it is also
+    given ``backbone=``, one of them, and ``weights=``: None, ``"imagenet"`` or one of torchvision's weights enums.
+    """
+
+    build: Callable[..., nn.Module]
+    backbones: tuple[str, ...] = ()
+
+
+def _architecture(name: str) -> Architecture:
+    if name not in ARCHITECTURES:
+        raise ValueError(f"there is no model {name!r}; choose one of {', '.join(ARCHITECTURES)}")
+    return ARCHITECTURES[name]
+
+
+def _refuse(name: str, **given: object) -> None:
+    for argument, value in given.items():
+        if value is not None:
+            raise ValueError(f"{argument} is {value!r}, but {name} stands on no backbone; leave {argument} out")
+
+
+def _fcn(name: str, num_classes: int, *, backbone: str, weights: str | WeightsEnum | None, **options: Any) -> nn.Module:
     trunk = TRUNKS[backbone](**_geometry(backbone, options))
     if weights is not None:
         load_imagenet(trunk, backbone, None if isinstance(weights, str) else weights)
     return FCN(trunk, num_classes, SKIPS[name], **options)
+
+
+def _segnet(num_classes: int, *, backbone: str, weights: str | WeightsEnum | None, **options: Any) -> nn.Module:
+    model = SegNet(num_classes, **options)
+    if weights is not None:
+        load_vgg16_bn(model, None if isinstance(weights, str) else weights)
+    return model
+
+
+def _deeplabv1(num_classes: int, *, backbone: str, weights: str | WeightsEnum | None) -> nn.Module:
+    model = DeepLabV1(num_classes)
+    if weights is not None:
+        load_vgg16(model, None if isinstance(weights, str) else weights)
+    return model
 
 
 def _geometry(backbone: str, options: dict[str, Any]) -> dict[str, int]:
@@ -52,3 +126,13 @@ def _geometry(backbone: str, options: dict[str, Any]) -> dict[str, int]:
         )
     options["border"] = "zeros"
     return {"padding": padding}
+
+
+ARCHITECTURES: dict[str, Architecture] = {
+    **{name: Architecture(partial(_fcn, name), tuple(TRUNKS)) for name in SKIPS},
+    "unet": Architecture(UNet),
+    "unet_original": Architecture(UNetOriginal),
+    "segnet": Architecture(_segnet, ("vgg16_bn",)),
+    "segnet_basic": Architecture(SegNetBasic),
+    "deeplabv1": Architecture(_deeplabv1, ("vgg16",)),
+}

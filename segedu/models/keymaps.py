@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from segedu.layers.upsample import BilinearUpsample, bilinear_kernel
 from segedu.models.fcn import FCN
+from segedu.models.unet import UNet
 
 _VGG_CONVS = [f"conv{stage}_{conv}" for stage, convs in enumerate((2, 2, 3, 3, 3), 1) for conv in range(1, convs + 1)]
 _UPSAMPLING = {1: ["upscore"], 2: ["upscore2", "upscore16"], 3: ["upscore2", "upscore_pool4", "upscore8"]}
@@ -24,21 +25,60 @@ def load_wkentaro_fcn(model: FCN, state_dict: Mapping[str, Tensor]) -> None:
     the first entry that is missing, left over, of another shape, or not what a grouped filter can hold.
     """
     names = _wkentaro_names(model)
-    if missing := sorted(set(names.values()) - set(state_dict)):
-        raise ValueError(f"the weights hold no {missing[0]!r}; they are not those of {_describe(model)}")
-    if extra := sorted(set(state_dict) - set(names.values())):
-        raise ValueError(f"the weights hold {extra[0]!r}, for which {_describe(model)} has no place")
-    ours = {name: state_dict[theirs] for name, theirs in names.items()}
+    ours = _renamed(names, state_dict, _describe(model))
     for coarse, upsample in model.upsample.items():
         name = f"upsample.{coarse}.weight"
         ours[name] = _grouped(names[name], ours[name])
         if isinstance(upsample, BilinearUpsample):
             _check_bilinear(names[name], ours.pop(name), upsample.factor)
+    _load(model, ours)
+
+
+def load_milesial_unet(model: UNet, state_dict: Mapping[str, Tensor]) -> None:
+    """Load milesial's U-Net layout (``inc.double_conv.0`` ... ``outc.conv``) into the padded U-Net of the same size.
+
+    Its checkpoints also hold ``mask_values``, the grey levels of the masks it was trained on, which say nothing about
+    the network and are left out. The layout's other form, which interpolates on the way up, has no place here. Raises
+    ``ValueError`` naming the first entry that is missing, left over or of another shape.
+    """
+    weights = {name: value for name, value in state_dict.items() if name != "mask_values"}
+    _load(model, _renamed(_milesial_names(model), weights, "a U-Net with up-convolutions"))
+
+
+def _renamed(names: Mapping[str, str], state_dict: Mapping[str, Tensor], model: str) -> dict[str, Tensor]:
+    """The foreign weights under our names, once they are found to be those of ``model``, all of them and no others."""
+    if missing := sorted(set(names.values()) - set(state_dict)):
+        raise ValueError(f"the weights hold no {missing[0]!r}; they are not those of {model}")
+    if extra := sorted(set(state_dict) - set(names.values())):
+        raise ValueError(f"the weights hold {extra[0]!r}, for which {model} has no place")
+    return {name: state_dict[theirs] for name, theirs in names.items()}
+
+
+def _load(model: nn.Module, ours: Mapping[str, Tensor]) -> None:
     own = model.state_dict()
     for name, tensor in ours.items():
         if tensor.shape != own[name].shape:
             raise ValueError(f"{name!r} has shape {tuple(own[name].shape)}, but the weights hold {tuple(tensor.shape)}")
     model.load_state_dict(ours)
+
+
+def _milesial_names(model: UNet) -> dict[str, str]:
+    """Our names of parameters and buffers to milesial's; within a level both count convolutions and norms alike."""
+    blocks = {"contract.0": "inc.double_conv", "score": "outc.conv"}
+    blocks |= {
+        f"contract.{level}": f"down{level}.maxpool_conv.1.double_conv" for level in range(1, len(model.contract))
+    }
+    for step in range(len(model.expand)):
+        blocks |= {
+            f"expand.{step}.up": f"up{step + 1}.up",
+            f"expand.{step}.convs": f"up{step + 1}.conv.double_conv",
+        }
+    return {
+        name: theirs + name.removeprefix(ours)
+        for ours, theirs in blocks.items()
+        for name in model.state_dict()
+        if name.startswith(f"{ours}.")
+    }
 
 
 def _wkentaro_names(model: FCN) -> dict[str, str]:
