@@ -10,7 +10,16 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-__all__ = ["CrossEntropy", "Reduction", "cross_entropy", "cross_entropy_sums", "quotient"]
+__all__ = [
+    "CrossEntropy",
+    "PixelWeightedCrossEntropy",
+    "Reduction",
+    "cross_entropy",
+    "cross_entropy_sums",
+    "pixel_weighted_cross_entropy",
+    "pixel_weighted_cross_entropy_sums",
+    "quotient",
+]
 
 Reduction = Literal["mean", "sum", "none"]
 
@@ -39,13 +48,23 @@ def cross_entropy(
     ``0..K-1``. On an accelerator that last check would make the host wait for the device at every step, so there the
     device's own bounds check stops the program.
     """
-    if reduction not in ("mean", "sum", "none"):
-        raise ValueError(f'reduction is {reduction!r}; it must be "mean", "sum" or "none"')
-    loss, pixel_weight = _pixel_losses(logits, target, ignore_index, weight)
-    if reduction == "none":
-        return loss.view(target.shape)
-    total = loss.sum()
-    return total if reduction == "sum" else quotient(total, pixel_weight.sum())
+    loss, pixel_weight = _pixel_losses(logits, target, ignore_index, weight, None)
+    return _reduced(loss, pixel_weight, reduction, target.shape)
+
+
+def pixel_weighted_cross_entropy(
+    logits: Tensor, target: Tensor, pixel_weights: Tensor, *, ignore_index: int = 255, reduction: Reduction = "mean"
+) -> Tensor:
+    """``cross_entropy`` in which each pixel has a weight of its own: ``-pixel_weights * log softmax(logits)[target]``.
+
+    ``logits (N, K, H, W)``, ``target`` and ``pixel_weights (N, H, W)`` -> a scalar, or ``(N, H, W)`` with
+    ``reduction="none"``: the energy of U-Net (section 3, eq. 1). ``"mean"`` divides by the sum of the valid pixels'
+    weights, where the paper takes the ``"sum"``. The weights are given, not learnt: they get no gradient, and what they
+    hold at a void pixel is not looked at. Errors are those of ``cross_entropy``, and ``ValueError`` for weights of
+    another shape than the target.
+    """
+    loss, pixel_weight = _pixel_losses(logits, target, ignore_index, None, pixel_weights)
+    return _reduced(loss, pixel_weight, reduction, target.shape)
 
 
 class CrossEntropy(nn.Module):
@@ -68,6 +87,20 @@ class CrossEntropy(nn.Module):
         )
 
 
+class PixelWeightedCrossEntropy(nn.Module):
+    """``pixel_weighted_cross_entropy`` with its settings kept: ``logits, target, pixel_weights -> loss``."""
+
+    def __init__(self, *, ignore_index: int = 255, reduction: Reduction = "mean") -> None:
+        super().__init__()
+        self.ignore_index = ignore_index
+        self.reduction: Reduction = reduction
+
+    def forward(self, logits: Tensor, target: Tensor, pixel_weights: Tensor) -> Tensor:
+        return pixel_weighted_cross_entropy(
+            logits, target, pixel_weights, ignore_index=self.ignore_index, reduction=self.reduction
+        )
+
+
 def cross_entropy_sums(
     logits: Tensor, target: Tensor, *, ignore_index: int = 255, weight: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
@@ -76,7 +109,16 @@ def cross_entropy_sums(
     Processes that share a batch add up both before they divide, so that a pixel counts the same whichever process it
     fell to. Arguments and errors are those of ``cross_entropy``.
     """
-    loss, pixel_weight = _pixel_losses(logits, target, ignore_index, weight)
+    loss, pixel_weight = _pixel_losses(logits, target, ignore_index, weight, None)
+    return loss.sum(), pixel_weight.sum()
+
+
+def pixel_weighted_cross_entropy_sums(
+    logits: Tensor, target: Tensor, pixel_weights: Tensor, *, ignore_index: int = 255
+) -> tuple[Tensor, Tensor]:
+    """The two sums whose quotient is the mean of ``pixel_weighted_cross_entropy``, as ``cross_entropy_sums`` has
+    them."""
+    loss, pixel_weight = _pixel_losses(logits, target, ignore_index, None, pixel_weights)
     return loss.sum(), pixel_weight.sum()
 
 
@@ -85,10 +127,23 @@ def quotient(total: Tensor, weight: Tensor) -> Tensor:
     return total / torch.where(weight == 0, 1, weight)
 
 
-def _pixel_losses(logits: Tensor, target: Tensor, ignore_index: int, weight: Tensor | None) -> tuple[Tensor, Tensor]:
+def _reduced(loss: Tensor, pixel_weight: Tensor, reduction: Reduction, shape: torch.Size) -> Tensor:
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f'reduction is {reduction!r}; it must be "mean", "sum" or "none"')
+    if reduction == "none":
+        return loss.view(shape)
+    total = loss.sum()
+    return total if reduction == "sum" else quotient(total, pixel_weight.sum())
+
+
+def _pixel_losses(
+    logits: Tensor, target: Tensor, ignore_index: int, weight: Tensor | None, pixel_weights: Tensor | None
+) -> tuple[Tensor, Tensor]:
     """Each pixel's weighted loss and its weight, both ``(N, P)``."""
     _check(logits, target, weight)
     index, pixel_weight = _lookup(target.long(), logits.shape[1], ignore_index, weight, _arithmetic_dtype(logits))
+    if pixel_weights is not None:
+        pixel_weight = _weighted(pixel_weight, pixel_weights)
     values, index, pixel_weight = logits.flatten(2), index.flatten(1), pixel_weight.flatten(1)
     if torch.compiler.is_compiling():  # a compiler fuses the plain expression better than it sees through chunks
         return _whole(values, index, pixel_weight), pixel_weight
@@ -162,6 +217,17 @@ def _lookup(
     if weight is None:
         return index, (~void).to(dtype)
     return index, weight.to(index.device, dtype)[index].masked_fill(void, 0)
+
+
+def _weighted(pixel_weight: Tensor, given: Tensor) -> Tensor:
+    """The given weights, and 0 where there is void."""
+    if given.shape != pixel_weight.shape:
+        raise ValueError(
+            f"pixel_weights are {tuple(given.shape)} and target is {tuple(pixel_weight.shape)}; "
+            "give one weight for each pixel"
+        )
+    given = given.detach().to(pixel_weight.device, pixel_weight.dtype)
+    return given.masked_fill(pixel_weight == 0, 0)
 
 
 def _check(logits: Tensor, target: Tensor, weight: Tensor | None) -> None:

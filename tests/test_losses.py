@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from segedu import losses
-from segedu.losses import CrossEntropy, cross_entropy, cross_entropy_sums, quotient
+from segedu.losses import (
+    CrossEntropy,
+    PixelWeightedCrossEntropy,
+    cross_entropy,
+    cross_entropy_sums,
+    pixel_weighted_cross_entropy,
+    pixel_weighted_cross_entropy_sums,
+    quotient,
+)
 
 
 @st.composite
@@ -183,3 +191,34 @@ def test_errors_are_one_sentence(logits, target, options, error, words):
     with pytest.raises(error, match=words) as caught:
         cross_entropy(logits, target, **options)
     assert "\n" not in str(caught.value)
+
+
+@given(seed=st.integers(0, 999), reduction=st.sampled_from(["mean", "sum", "none"]))
+def test_pixel_weights_equal_torch(seed, reduction):
+    generator = torch.Generator().manual_seed(seed)
+    logits = torch.randn(2, 3, 4, 5, generator=generator, dtype=torch.float64, requires_grad=True)
+    target = torch.randint(0, 3, (2, 4, 5), generator=generator)
+    weights = torch.rand(2, 4, 5, generator=generator, dtype=torch.float64)
+    target[torch.rand(2, 4, 5, generator=generator) < 0.2] = 255
+    given_weights = weights.masked_fill(target == 255, torch.nan)  # nobody looks there
+    pixels = weights * F.cross_entropy(logits, target, ignore_index=255, reduction="none")
+    expected = {"none": pixels, "sum": pixels.sum(), "mean": pixels.sum() / weights[target != 255].sum()}[reduction]
+    found = pixel_weighted_cross_entropy(logits, target, given_weights, reduction=reduction)
+    torch.testing.assert_close(found, expected)
+    gradients = [torch.autograd.grad(value.sum(), logits, retain_graph=True)[0] for value in (found, expected)]
+    torch.testing.assert_close(*gradients)
+    assert torch.equal(PixelWeightedCrossEntropy(reduction=reduction)(logits, target, given_weights), found)
+    torch.testing.assert_close(
+        quotient(*pixel_weighted_cross_entropy_sums(logits, target, given_weights)),
+        pixel_weighted_cross_entropy(logits, target, given_weights),
+    )
+
+
+def test_class_weights_are_pixel_weights_looked_up():
+    logits, target = torch.randn(2, 3, 6, 7), torch.randint(0, 3, (2, 6, 7))
+    weight = torch.tensor([0.5, 2.0, 3.0])
+    torch.testing.assert_close(
+        pixel_weighted_cross_entropy(logits, target, weight[target]), cross_entropy(logits, target, weight=weight)
+    )
+    with pytest.raises(ValueError, match=r"pixel_weights are \(2, 6\) and target is \(2, 6, 7\)"):
+        pixel_weighted_cross_entropy(logits, target, weight[target][..., 0])

@@ -8,8 +8,8 @@ from torch.utils.data import Dataset
 from torchvision import datasets, tv_tensors
 from torchvision.transforms.v2 import functional
 
-from segedu.data.camvid import Transforms
 from segedu.data.palette import Palette
+from segedu.data.pictures import Transforms
 from segedu.data.transforms import VOID
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)

@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
-import torch
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision import tv_tensors
@@ -16,6 +13,7 @@ from torchvision import tv_tensors
 from segedu.data.digest import pixel_digest
 from segedu.data.install import Source, data_root, install
 from segedu.data.palette import CAMVID
+from segedu.data.pictures import Transforms, decode, pairs
 
 COMMIT = "bb68b64e72cb004b3ed927fee0f5624dd8097498"
 SOURCE = Source(
@@ -53,11 +51,8 @@ SPLITS = {
 }
 
 _LAYOUTS = (("{}/images", "{}/labels"), ("{}", "{}annot"))
-_SUFFIXES = {".png", ".jpg", ".jpeg"}
 _VOID = 11
 _WAY_OUT = "restore it, or download CamVid again into a new folder"
-
-Transforms = Callable[[tv_tensors.Image, tv_tensors.Mask], tuple[tv_tensors.Image, tv_tensors.Mask]]
 
 
 class CamVid(Dataset[tuple[tv_tensors.Image, tv_tensors.Mask]]):
@@ -159,47 +154,25 @@ def _folders(home: Path, split: str) -> tuple[Path, Path] | None:
 
 def _pairs(folders: tuple[Path, Path], split: str) -> tuple[list[Path], list[Path]]:
     """The image and label files of a split, in the order of their common names."""
-    images, labels = map(_pictures, folders)
-    for folder, here, there in ((folders[0], images, labels), (folders[1], labels, images)):
-        if missing := {path.stem for path in there} - {path.stem for path in here}:
-            raise ValueError(f"{folder} has no picture named {min(missing)}: {_WAY_OUT}")
-    if len(images) != SPLITS[split].pairs or len(labels) != len(images):
+    images, labels = pairs(*folders, _WAY_OUT)
+    if len(images) != SPLITS[split].pairs:
         raise ValueError(f"{folders[0]} holds {len(images)} pictures, expected {SPLITS[split].pairs}: {_WAY_OUT}")
     return images, labels
 
 
-def _pictures(folder: Path) -> list[Path]:
-    files = (path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES and not path.name.startswith("."))
-    return sorted(files, key=lambda path: path.stem)
-
-
 def _read_image(path: Path) -> Tensor:
     """``(3, 360, 480)`` uint8."""
-    return _decode(path, "RGB").permute(2, 0, 1).contiguous()
+    return decode(path, ("RGB",), CamVid.size, _WAY_OUT).permute(2, 0, 1).contiguous()
 
 
 def _read_labels(path: Path) -> Tensor:
     """``(360, 480)`` uint8, void still 11."""
-    labels = _decode(path, "L")
+    labels = decode(path, ("L",), CamVid.size, _WAY_OUT)
     if (worst := int(labels.max())) > _VOID:
         raise ValueError(
             f"{path} holds class {worst}, expected 0..{_VOID}: it is not a label map of the 11-class CamVid"
         )
     return labels
-
-
-def _decode(path: Path, mode: str) -> Tensor:
-    try:
-        with Image.open(path) as picture:
-            picture.load()
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path} is not a whole picture ({error}): {_WAY_OUT}") from error
-    if picture.mode != mode or picture.size[::-1] != CamVid.size:
-        raise ValueError(
-            f"{path} is a {picture.mode} picture of {picture.size[0]}x{picture.size[1]}, "
-            f"expected {mode} of {CamVid.size[1]}x{CamVid.size[0]}: {_WAY_OUT}"
-        )
-    return torch.from_numpy(np.array(picture))  # not as_tensor: that would follow an implied device
 
 
 def _verify(split: str, images: Sequence[Path], labels: Sequence[Path]) -> None:

@@ -66,6 +66,12 @@ CAMVID = Palette(
 )
 """The 11 classes and colours of CamVid as the SegNet paper grouped them (Badrinarayanan et al., 2017, section 4)."""
 
+CELLS = Palette(
+    classes=("Background", "Cell"),
+    colours=torch.tensor([(0, 0, 0), (230, 159, 0)], dtype=torch.uint8, device="cpu"),
+)
+"""Cells on a dark ground; orange as in Okabe and Ito's palette, which colour-blind readers tell apart."""
+
 
 def colourise(labels: Tensor, palette: Palette) -> Tensor:
     """Draw a label map in its palette: ``(N, H, W) -> (N, 3, H, W)`` uint8, or ``(H, W) -> (3, H, W)``.

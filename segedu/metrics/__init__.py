@@ -2,5 +2,6 @@
 
 from segedu.metrics.boundary import BoundaryF1, BoundaryScores
 from segedu.metrics.confusion import ConfusionMatrix, Scores
+from segedu.metrics.instances import InstanceCounts, InstanceScores
 
-__all__ = ["BoundaryF1", "BoundaryScores", "ConfusionMatrix", "Scores"]
+__all__ = ["BoundaryF1", "BoundaryScores", "ConfusionMatrix", "InstanceCounts", "InstanceScores", "Scores"]

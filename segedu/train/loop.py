@@ -14,6 +14,7 @@ from segedu.train import checkpoint as checkpoints
 from segedu.train import distributed
 from segedu.train.evaluation import evaluate
 from segedu.train.history import History, Record
+from segedu.train.objective import Loss, name_of, resolved
 from segedu.train.progress import bar
 from segedu.train.recipe import Recipe
 from segedu.train.sampling import training_batches
@@ -39,6 +40,7 @@ def fit(
     data: Any,
     recipe: Recipe,
     *,
+    loss: Loss | None = None,
     validation: Any = None,
     device: torch.device | str | None = None,
     checkpoint: str | Path | None = None,
@@ -52,25 +54,32 @@ def fit(
     which only single samples pass, is taken as such pairs. What step t sees, draws and drops depends on
     ``(recipe.seed, t)`` alone, and the caller's random state is left as found.
 
+    ``loss`` is any function or module of ``(logits (N, K, H, W), labels (N, H, W))``, called on the device with the
+    labels as the data gives them; None is cross entropy with the recipe's class weights. It returns one number, or a
+    pair ``(total, weight)`` whose quotient is the loss, as ``cross_entropy_sums`` and ``BorderWeightedCrossEntropy``
+    do. An output whose name starts with ``aux`` is judged by the same loss.
+
     ``validation`` is scored every ``recipe.validate_every`` steps and after the last. ``on_step(step, record)`` is
     called after every step. ``checkpoint`` names a file that is written every ``recipe.checkpoint_every`` steps and
     after the last; where it exists already, training goes on from it and takes, bit for bit on a CPU, the steps that it
     would have taken without the interruption.
 
-    Under ``torchrun`` the processes share every batch and the loss is divided by the weight of all their valid pixels,
-    so the result is that of one process; only the first one prints, writes and calls ``on_step``. On CUDA batch
+    Under ``torchrun`` the processes share every batch and add up total and weight before they divide, so the result is
+    that of one process; a loss of one number is averaged over the images instead, which is the same only where every
+    image has the same say in it. Only the first one prints, writes and calls ``on_step``. On CUDA batch
     normalisation becomes ``SyncBatchNorm``; that has no CPU kernel, so on CPUs each process normalises its own share.
 
     The host reads the loss and the gradient's norm once a step, before the update: a step where either is not finite
-    is refused and ``TrainingDiverged`` raised. Raises ``ValueError`` for a checkpoint of another model or recipe.
+    is refused and ``TrainingDiverged`` raised. Raises ``ValueError`` for a checkpoint of another model, recipe or loss,
+    and for a loss beside class weights; ``TypeError`` for a loss that returns something else.
     """
     _check(model, data, recipe)
     with (
         distributed.process_group(torch.device(device or default_device())) as place,
         mode(distributed.synchronised(model, place), training=True),  # its new layers too get their mode back
     ):
-        stepper = Stepper(model, recipe, place)
-        run = _Run(stepper, recipe, None if checkpoint is None else Path(checkpoint))
+        stepper = Stepper(model, recipe, place, resolved(loss, recipe, place))
+        run = _Run(stepper, recipe, name_of(loss), None if checkpoint is None else Path(checkpoint))
         run.resume()
         stepper.join()
         batches = training_batches(
@@ -105,8 +114,8 @@ def fit(
 class _Run:
     """The steps taken so far, and the file that keeps them."""
 
-    def __init__(self, stepper: Stepper, recipe: Recipe, path: Path | None) -> None:
-        self.stepper, self.recipe, self.path = stepper, recipe, path
+    def __init__(self, stepper: Stepper, recipe: Recipe, loss: str | None, path: Path | None) -> None:
+        self.stepper, self.recipe, self.loss, self.path = stepper, recipe, loss, path
         self.history = History()
 
     def resume(self) -> None:
@@ -116,6 +125,7 @@ class _Run:
             if "optimizer" not in state:
                 raise ValueError(f"checkpoint {self.path} holds a model but no run to go on with; give another path")
             _require_same_recipe(self.recipe, Recipe.from_dict(state["recipe"]), self.path)
+            _require_same_loss(self.loss, state.get("loss"), self.path)
             checkpoints.load_model(self.stepper.model, state, self.path)
             self.stepper.optimizer.load_state_dict(state["optimizer"])
             self.history = History.from_dict(state["history"])
@@ -130,6 +140,7 @@ class _Run:
                 "step": self.history.steps,
                 "history": self.history.to_dict(),
                 "recipe": self.recipe.to_dict(),
+                "loss": self.loss,
             }
             checkpoints.save(self.path, state)
 
@@ -190,3 +201,11 @@ def _require_same_recipe(recipe: Recipe, other: Recipe, path: Path) -> None:
                 f"checkpoint {path} was written with {name}={there[name]!r}, but the recipe has {name}={here[name]!r}; "
                 "use that recipe to go on, or give another path to start anew"
             )
+
+
+def _require_same_loss(here: str | None, there: str | None, path: Path) -> None:
+    if here != there:
+        raise ValueError(
+            f"checkpoint {path} was written with loss={there}, but fit was given loss={here}; "
+            "use that loss to go on, or give another path to start anew"
+        )

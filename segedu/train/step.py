@@ -1,15 +1,16 @@
 """One step of training: the loss over the batch of all processes, its gradient, and the update if both are finite."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from segedu.losses import cross_entropy_sums, quotient
+from segedu.losses import quotient
 from segedu.train import distributed
 from segedu.train.evaluation import outputs_of
 from segedu.train.history import Record
+from segedu.train.objective import Loss, sums_of
 from segedu.train.recipe import Recipe
 from segedu.train.sampling import seed_of, seeded
 
@@ -19,19 +20,18 @@ __all__ = ["Stepper"]
 class Stepper:
     """A model and its optimiser, which take one step at a time by a recipe.
 
-    The loss is the mean cross entropy over the valid pixels of the whole batch, plus ``aux_weight`` times that of each
-    auxiliary output. A step whose loss or gradient is not finite is refused: its record says so (``record.finite``) and
+    ``loss`` judges the model's output over the whole batch, and ``aux_weight`` times what it says of each auxiliary
+    output is added. A step whose loss or gradient is not finite is refused: its record says so (``record.finite``) and
     parameters, optimiser and running statistics are what they were. For that the buffers are copied at every step (they
     are few, and a forward pass spoils them); parameters never are.
     """
 
-    def __init__(self, model: nn.Module, recipe: Recipe, device: torch.device) -> None:
-        self.recipe, self.device = recipe, device
+    def __init__(self, model: nn.Module, recipe: Recipe, device: torch.device, loss: Loss) -> None:
+        self.recipe, self.device, self.loss = recipe, device, loss
         self.layout = torch.channels_last if recipe.channels_last else torch.preserve_format
         self.model = model.to(device).to(memory_format=self.layout)
         self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.optimizer = recipe.make_optimizer(self.parameters)
-        self.class_weights = None if recipe.class_weights is None else torch.tensor(recipe.class_weights, device=device)
         self.network: Callable[[Tensor], Any] = self.model
         self.num_classes = 0
         self.buffers = list(model.buffers())
@@ -66,15 +66,14 @@ class Stepper:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16"):
             outputs = outputs_of(self.network, images)
         self.num_classes = outputs["out"].shape[1]
-        total, weight = cross_entropy_sums(outputs["out"], labels, weight=self.class_weights)
-        for name, logits in outputs.items():
-            if name.startswith("aux"):
-                auxiliary, _ = cross_entropy_sums(logits, labels, weight=self.class_weights)
-                total = total + self.recipe.aux_weight * auxiliary
-        whole_total, whole_weight = distributed.all_reduce_sum(torch.stack([total.detach(), weight])).unbind()
+        shares = {"out": 1.0}
+        shares |= {name: self.recipe.aux_weight for name in outputs if name.startswith("aux")}
+        sums = [torch.stack(sums_of(self.loss, outputs[name], labels)) for name in shares]
+        totals, weights = torch.stack(sums, 1).unbind()
+        whole_totals, whole_weights = distributed.all_reduce_sum(torch.stack([totals.detach(), weights])).unbind()
         # Each process divides by the weight of all; gradients are averaged over the processes, hence the factor.
-        torch.autograd.backward(quotient(total * distributed.world_size(), whole_weight))
-        return quotient(whole_total, whole_weight)
+        torch.autograd.backward(_mixed(quotient(totals * distributed.world_size(), whole_weights), shares))
+        return _mixed(quotient(whole_totals, whole_weights), shares)
 
     def _update(self, rate: float, norm: Tensor) -> None:
         if self.recipe.clip_norm is not None:
@@ -82,6 +81,11 @@ class Stepper:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.step()
+
+
+def _mixed(losses: Tensor, shares: Mapping[str, float]) -> Tensor:
+    """The losses of the outputs added up, each times its share: ``(O,) -> ()``."""
+    return torch.stack([share * loss for share, loss in zip(shares.values(), losses.unbind(), strict=True)]).sum()
 
 
 def _copy(source: list[Tensor], target: list[Tensor]) -> None:

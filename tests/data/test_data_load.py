@@ -59,8 +59,9 @@ def test_camvid_as_it_is(real_data):
     assert torch.equal(mask, labels)
 
 
-def test_no_scene_is_in_two_splits_or_two_seeds():
-    painted = [load("streets", split, (48, 64), length=1, seed=seed)[0] for split in SPLITS for seed in range(4)]
+@pytest.mark.parametrize("name", ["streets", "cells"])
+def test_no_scene_is_in_two_splits_or_two_seeds(name):
+    painted = [load(name, split, (48, 64), length=1, seed=seed)[0] for split in SPLITS for seed in range(4)]
     for index, (image, mask) in enumerate(painted):
         for other_image, other_mask in painted[:index]:
             assert not torch.equal(image, other_image)
@@ -74,6 +75,14 @@ def test_streets_come_out_the_same_each_time_and_in_batches():
     assert torch.equal(images[1], second[3][0].as_subclass(Tensor))
 
 
+def test_cells_have_the_form_of_streets():
+    cells = load("cells", "train", (48, 64), augment=True, length=3, noise=2.0)
+    images, labels = cells.batch(range(3))
+    assert (images.shape, labels.shape) == ((3, 3, 48, 64), (3, 48, 64))
+    assert cells.classes == ("Background", "Cell")
+    assert available("cells", "test")
+
+
 @pytest.mark.parametrize("seed", [-1, 2**30, 0.5, "one"])
 def test_bad_seed_is_named(seed):
     with pytest.raises(ValueError, match="seed is"):
@@ -82,7 +91,9 @@ def test_bad_seed_is_named(seed):
 
 def test_unknown_name_lists_the_names():
     for ask in (load, available):
-        with pytest.raises(ValueError, match="name is 'cityscapes', expected one of 'streets', 'camvid'"):
+        with pytest.raises(
+            ValueError, match="name is 'cityscapes', expected one of 'streets', 'cells', 'camvid', 'nuclei', 'isbi'"
+        ):
             ask("cityscapes")
 
 

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from segedu.data import Streets
+from segedu.data import Cells, Streets, deform
+from segedu.instances import border_weights, components
 from segedu.layers.grid import Grid
 from segedu.layers.upsample import BilinearUpsample
 from segedu.metrics import BoundaryF1, ConfusionMatrix
@@ -21,6 +22,20 @@ def test_the_painter_paints_the_same_scenes():
     (images, labels), (drawn, here) = (streets.batch(range(64), device=device) for device in ("cpu", CUDA))
     assert torch.equal(labels, here.cpu())
     torch.testing.assert_close(drawn.cpu(), images, rtol=0, atol=1e-5)  # a level of the sensor is 0.017
+
+
+def test_cells_are_painted_bent_numbered_and_weighed_the_same():
+    cells = Cells(length=64)
+    (images, labels), (drawn, here) = (cells.batch(range(64), device=device) for device in ("cpu", CUDA))
+    assert torch.equal(labels, here.cpu())
+    torch.testing.assert_close(drawn.cpu(), images, rtol=0, atol=1e-5)
+    assert torch.equal(components(here).cpu(), components(labels))
+    weights = (border_weights(components(mask), (1.0, 2.0)) for mask in (labels, here))
+    torch.testing.assert_close(*(weight.cpu() for weight in weights))
+    bent = (deform(*pair, generator=torch.Generator().manual_seed(0)) for pair in ((images, labels), (drawn, here)))
+    (images, labels), (drawn, here) = bent
+    torch.testing.assert_close(drawn.cpu(), images, rtol=0, atol=1e-4)
+    assert (here.cpu() != labels).double().mean() < 1e-3  # a place midway between two pixels may fall to either
 
 
 def test_training_goes_as_on_the_cpu():

@@ -3,7 +3,7 @@
 import torch
 import torch.distributed as dist
 
-from segedu.metrics import BoundaryF1, ConfusionMatrix
+from segedu.metrics import BoundaryF1, ConfusionMatrix, InstanceCounts
 
 
 def test_metrics_add_over_processes(tmp_path):
@@ -23,4 +23,8 @@ def _reduce(rank, meeting):
         boundary.update(predictions, target)
     scores = boundary.all_reduce().scores()
     assert (scores.mean_f1, scores.images) == (0.25, 4)
+
+    cells, instances = torch.tensor([[[1, 0, 1]]]), InstanceCounts()
+    instances.update(cells[..., : 1 + 2 * rank], cells[..., : 1 + 2 * rank])  # one cell here, two there
+    assert instances.all_reduce().scores().matched == 3
     dist.destroy_process_group()

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
+from segedu.losses import cross_entropy, pixel_weighted_cross_entropy_sums
 from segedu.train import Recipe, distributed, evaluate, fit
 
 CLASSES = 3
@@ -62,6 +63,25 @@ def run(folder, name):
     return {"history": history.to_dict(), "model": model.state_dict(), "counts": counts, "calls": calls}
 
 
+def doubtful(logits, labels):
+    """A total and a weight that differ between outputs and processes: a pixel weighs what the model doubts of it."""
+    doubt = 1.1 - logits.detach().softmax(1).amax(1)
+    return pixel_weighted_cross_entropy_sums(logits, labels, doubt)
+
+
+def by_image(logits, labels):
+    """One number, in which each image has the same say."""
+    return torch.stack([cross_entropy(*pair) for pair in zip(logits[:, None], labels[:, None], strict=True)]).mean()
+
+
+def losses_of():
+    recipe = Recipe(steps=3, batch_size=5, lr=0.1)
+    return {
+        loss.__name__: fit(toy(), scenes(), recipe, loss=loss, device="cpu", progress=False).loss
+        for loss in (doubtful, by_image)
+    }
+
+
 def torchrun(folder):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     loopback = {"linux": "lo", "darwin": "lo0"}.get(sys.platform, "")
@@ -91,6 +111,14 @@ def test_two_processes_train_the_model_of_one(pair, alone):
             torch.testing.assert_close(found["model"][name], value, rtol=0, atol=1e-5)
         for measured in ("loss", "grad_norm", "lr"):
             assert found["history"][measured] == pytest.approx(alone["history"][measured], abs=1e-5)
+
+
+def test_two_processes_mean_the_same_by_any_loss(pair):
+    alone = losses_of()
+    for found in pair[1]:
+        for name, losses in alone.items():
+            assert found["losses"][name] == pytest.approx(losses, abs=1e-5)
+    assert alone["doubtful"] != alone["by_image"]
 
 
 def test_two_processes_count_what_one_counts(pair, alone):
@@ -148,6 +176,7 @@ def main(folder: Path) -> None:
             fit(toy(), scenes(), RECIPE, device="cpu", progress=False, checkpoint=folder / ("run.pt", "none.pt")[rank])
         except ValueError as error:
             found["error"] = str(error)
+        found["losses"] = losses_of()
         torch.save(found, folder / f"rank{rank}.pt")
 
 

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import TensorDataset
 
+from segedu.losses import CrossEntropy, cross_entropy, cross_entropy_sums
 from segedu.train import Recipe, TrainingDiverged, checkpoint, evaluate, fit
 from segedu.train.history import History
 from segedu.train.sampling import shuffled
@@ -431,6 +432,63 @@ def test_a_batch_of_void_teaches_nothing():
     _, history = train(model, void, Recipe(steps=3, batch_size=2, weight_decay=0))
     assert history.loss == [0, 0, 0]
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), toy().parameters(), strict=True))
+
+
+@pytest.mark.parametrize("loss", [cross_entropy, cross_entropy_sums, CrossEntropy()], ids=["mean", "sums", "module"])
+def test_cross_entropy_in_any_form_is_the_usual_loss(loss):
+    assert train(loss=loss)[1].loss == pytest.approx(train()[1].loss, abs=1e-6)
+
+
+def test_any_loss_is_minimised_and_auxiliary_outputs_are_judged_by_it():
+    def spread(logits, labels):
+        return (logits * (labels[:, None] != 255)).square().mean()
+
+    recipe = Recipe(steps=1, batch_size=11, lr=0.05, aux_weight=0.3)
+    _, history = train(toy(dropout=0.0), recipe=recipe, loss=spread)
+    images, labels = scenes().tensors
+    expected = toy(dropout=0.0)
+    outputs = expected(images)
+    total = spread(outputs["out"], labels) + 0.3 * spread(outputs["aux"], labels)
+    assert history.loss == [pytest.approx(float(total.detach()), abs=1e-6)]
+    assert history.grad_norm == [
+        pytest.approx(float(nn.utils.get_total_norm(torch.autograd.grad(total, [*expected.parameters()]))), abs=1e-6)
+    ]
+
+
+def test_a_run_goes_on_by_its_own_loss_only(tmp_path):
+    path, half = tmp_path / "run.pt", 4
+    _, whole = train(loss=CrossEntropy())
+
+    def stop(step, record):
+        if step == half:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(loss=CrossEntropy(), checkpoint=path, on_step=stop)
+    for other, name in ((None, "None"), (cross_entropy, "cross_entropy")):
+        with pytest.raises(ValueError, match=f"with loss=CrossEntropy, but fit was given loss={name}"):
+            train(loss=other, checkpoint=path)
+    assert train(loss=CrossEntropy(), checkpoint=path)[1].loss == whole.loss
+
+
+@pytest.mark.parametrize(
+    ("loss", "options", "error", "words"),
+    [
+        ("dice", {}, TypeError, "loss is 'dice'; give a function"),
+        (
+            cross_entropy,
+            {"class_weights": (1, 1, 1, 1)},
+            ValueError,
+            "recipe has class_weights and fit was given a loss",
+        ),
+        (lambda logits, labels: logits, {}, TypeError, r"loss returned a tensor of shape \(4, 4, 8, 8\)"),
+        (lambda logits, labels: 0.5, {}, TypeError, "loss returned a float"),
+        (lambda logits, labels: (logits.sum(), 2), {}, TypeError, r"a tuple of a tensor of shape \(\), a int"),
+    ],
+)
+def test_refuses_what_is_no_loss(loss, options, error, words):
+    with pytest.raises(error, match=words):
+        train(recipe=Recipe(steps=1, batch_size=4, **options), loss=loss)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """The dials of the road-scene painter: what a lesson turns to make one difficulty larger."""
 
-import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+
+from segedu.data.dials import require_in_range
 
 _RANGES = {
     "thinness": (0.25, 8.0),
@@ -41,11 +42,4 @@ class Dials:
     unknown_object: float = 0.0
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value, (low, high) = getattr(self, field.name), _RANGES[field.name]
-            kinds = (int,) if field.name == "void_border" else (int, float)
-            if isinstance(value, bool) or not isinstance(value, kinds):
-                expected = "an integer" if kinds == (int,) else "a number"
-                raise TypeError(f"{field.name} is {value!r}, expected {expected} from {low} to {high}")
-            if not (math.isfinite(value) and low <= value <= high):
-                raise ValueError(f"{field.name}={value} is out of range, expected {low} to {high}")
+        require_in_range(self, _RANGES)

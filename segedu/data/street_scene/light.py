@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from segedu.data.counter import Draws
-from segedu.data.painting import Canvas, Layers, look_up, smooth_noise, white_noise, within
+from segedu.data.painting import Canvas, Layers, look_up, smooth_noise, soften, white_noise, within
 from segedu.data.street_scene.houses import windows
 from segedu.data.street_scene.setting import Setting
 
@@ -28,7 +28,7 @@ def photograph(layers: Layers, fronts: range, ground: range, shade: Canvas, sett
     picture += surface[:, None]
     picture.clamp_(0, 255)
     picture -= picture * dark[:, None] >> 7
-    picture = _soften(_expose(picture, draws))
+    picture = soften(_expose(picture, draws))
     strength = (draws.integers(3, 12, 1, 1) * round(256 * dials.texture) >> 8).short()
     picture += (noise * strength >> 7)[:, None]
     return picture.clamp_(0, 255)
@@ -38,16 +38,3 @@ def _expose(picture: Tensor, draws: Draws) -> Tensor:
     """The light of the day: one brightness a picture and a little colour, with highlights that clip."""
     light = draws.integers(32, 100, 1) + draws.integers(-4, 5, 3)
     return (picture * light[:, :, None, None].short() >> 6).clamp_(0, 255)
-
-
-def _soften(picture: Tensor) -> Tensor:
-    """A lens that spreads each point over its neighbours by 1-2-1 along both axes: ``(N, C, H, W)``."""
-    for axis in (2, 3):
-        size = picture.shape[axis]
-        spread = picture * 2
-        spread.narrow(axis, 1, size - 1).add_(picture.narrow(axis, 0, size - 1))
-        spread.narrow(axis, 0, size - 1).add_(picture.narrow(axis, 1, size - 1))
-        for edge in (0, size - 1):
-            spread.narrow(axis, edge, 1).add_(picture.narrow(axis, edge, 1))
-        picture = spread >> 2
-    return picture
