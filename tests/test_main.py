@@ -195,9 +195,9 @@ def test_what_the_user_can_put_right_is_one_sentence(tmp_path, capsys, words, se
 
 def test_classes_must_be_those_of_the_model(capsys):
     run(capsys, *TRAIN)
-    code, _, err = run(capsys, "evaluate", "runs/fcn32s-vgg_mini-blocks", "--data", "cells")
+    code, _, err = run(capsys, "evaluate", "runs/fcn32s-vgg_mini-blocks", "--data", "gaps")
     assert code == 2
-    assert "cells has the classes cell, gap, but the model was trained on blocks with Sky, " in err
+    assert "gaps has the classes cell, gap, but the model was trained on blocks with Sky, " in err
     code, _, err = run(capsys, "predict", "runs/fcn32s-vgg_mini-blocks", "absent.png", "--output", "out")
     assert code == 2
     assert err == "segedu: there is no image absent.png"
@@ -215,14 +215,21 @@ def test_traceback_on_request_and_for_bugs(monkeypatch):
         cli.main(["evaluate", "absent.pt"])
 
 
-def test_too_little_memory_names_the_way_out(capsys, monkeypatch):
+@pytest.mark.parametrize(
+    ("words", "way_out"),
+    [
+        (("evaluate", "absent.pt"), "a smaller --size or --batch-size"),
+        (("predict", "absent.pt", "a.png", "--output", "."), "a --tile"),
+    ],
+)
+def test_too_little_memory_names_the_way_out(capsys, monkeypatch, words, way_out):
     def full(chosen):
         raise torch.OutOfMemoryError("tried to allocate")
 
-    monkeypatch.setattr("segedu.cli.evaluate.run", full)
-    code, _, err = run(capsys, "evaluate", "absent.pt")
+    monkeypatch.setattr(f"segedu.cli.{words[0]}.run", full)
+    code, _, err = run(capsys, *words)
     assert code == 2
-    assert "smaller --size or --batch-size" in err
+    assert err.endswith(f"give {way_out}")
 
 
 def test_download_takes_what_is_there(capsys, monkeypatch):

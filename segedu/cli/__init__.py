@@ -28,7 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"\nsegedu: interrupted{interruption}", file=sys.stderr)
         return INTERRUPTED
     except torch.OutOfMemoryError:
-        print("segedu: the device lacks the memory for this; give a smaller --size or --batch-size", file=sys.stderr)
+        smaller = "a --tile" if chosen.command == "predict" else "a smaller --size or --batch-size"
+        print(f"segedu: the device lacks the memory for this; give {smaller}", file=sys.stderr)
         return 2
     except (ValueError, OSError, FloatingPointError, ModuleNotFoundError) as error:
         if chosen.traceback:

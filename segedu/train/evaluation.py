@@ -9,11 +9,12 @@ from torch import Tensor, nn
 from segedu import device as default_device
 from segedu.metrics import ConfusionMatrix
 from segedu.mode import mode
+from segedu.models.unet import centre_crop
 from segedu.train import distributed
 from segedu.train.progress import bar
 from segedu.train.sampling import evaluation_batches
 
-__all__ = ["evaluate", "mode", "outputs_of"]
+__all__ = ["evaluate", "mode", "outputs_of", "scored"]
 
 
 def evaluate(
@@ -31,10 +32,10 @@ def evaluate(
     """Count what ``model`` calls every valid pixel of ``data``, batch by batch, in evaluation mode.
 
     ``data`` is anything that ``fit`` trains on; images of different sizes are run apart, so ``batch_size`` is a matter
-    of speed and memory only. ``num_classes`` is that of ``data.classes`` unless given. The model is moved to ``device``
-    (``segedu.device()`` by default) and every module's mode is put back. Under ``torchrun`` each process takes a share
-    and the counts are added up, so each of them returns the whole. Raises ``ValueError`` where the number of classes is
-    not known or ``batch_size`` is below 1.
+    of speed and memory only. A network without padding is judged where it scores. ``num_classes`` is that of
+    ``data.classes`` unless given. The model is moved to ``device`` (``segedu.device()`` by default) and every module's
+    mode is put back. Under ``torchrun`` each process takes a share and the counts are added up, so each of them returns
+    the whole. Raises ``ValueError`` where the number of classes is not known or ``batch_size`` is below 1.
     """
     if num_classes is None:
         if not hasattr(data, "classes"):
@@ -51,7 +52,7 @@ def evaluate(
             for images, labels in batches:
                 with torch.autocast(place.type, torch.bfloat16, enabled=precision == "bfloat16"):
                     logits = outputs_of(model, images)["out"]
-                counts.update(logits, labels)
+                counts.update(logits, scored(model, labels, logits))
                 shown.update(world_size * len(images))
         return counts.all_reduce()
 
@@ -66,3 +67,11 @@ def outputs_of(model: Callable[[Tensor], Any], images: Tensor) -> dict[str, Tens
     if not isinstance(outputs, dict) or "out" not in outputs:
         raise TypeError(f'model returned {type(outputs).__name__}; it must return scores, or a dict that holds "out"')
     return outputs
+
+
+def scored(model: nn.Module, labels: Tensor, logits: Tensor) -> Tensor:
+    """The labels of the pixels that have scores: all of them, but for a network that loses a ``margin`` of its image.
+
+    ``(N, H, W) -> (N, h, w)`` for logits ``(N, K, h, w)``.
+    """
+    return centre_crop(labels, (logits.shape[-2], logits.shape[-1])) if hasattr(model, "margin") else labels

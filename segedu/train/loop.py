@@ -57,7 +57,8 @@ def fit(
     ``loss`` is any function or module of ``(logits (N, K, H, W), labels (N, H, W))``, called on the device with the
     labels as the data gives them; None is cross entropy with the recipe's class weights. It returns one number, or a
     pair ``(total, weight)`` whose quotient is the loss, as ``cross_entropy_sums`` and ``BorderWeightedCrossEntropy``
-    do. An output whose name starts with ``aux`` is judged by the same loss.
+    do. An output whose name starts with ``aux`` is judged by the same loss, and a network without padding, such as the
+    paper's U-Net, by the labels of the pixels that it scores.
 
     ``validation`` is scored every ``recipe.validate_every`` steps and after the last. ``on_step(step, record)`` is
     called after every step. ``checkpoint`` names a file that is written every ``recipe.checkpoint_every`` steps and

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from segedu.losses import quotient
 from segedu.train import distributed
-from segedu.train.evaluation import outputs_of
+from segedu.train.evaluation import outputs_of, scored
 from segedu.train.history import Record
 from segedu.train.objective import Loss, sums_of
 from segedu.train.recipe import Recipe
@@ -68,7 +68,9 @@ class Stepper:
         self.num_classes = outputs["out"].shape[1]
         shares = {"out": 1.0}
         shares |= {name: self.recipe.aux_weight for name in outputs if name.startswith("aux")}
-        sums = [torch.stack(sums_of(self.loss, outputs[name], labels)) for name in shares]
+        sums = [
+            torch.stack(sums_of(self.loss, outputs[name], scored(self.model, labels, outputs[name]))) for name in shares
+        ]
         totals, weights = torch.stack(sums, 1).unbind()
         whole_totals, whole_weights = distributed.all_reduce_sum(torch.stack([totals.detach(), weights])).unbind()
         # Each process divides by the weight of all; gradients are averaged over the processes, hence the factor.

@@ -7,7 +7,11 @@ import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
+from segedu.data import Cells
+from segedu.metrics import ConfusionMatrix
 from segedu.mode import mode
+from segedu.models import create
+from segedu.train import Recipe, fit
 from segedu.train.evaluation import evaluate, outputs_of
 
 
@@ -104,3 +108,18 @@ def test_the_bar_counts_images_on_standard_error(capsys):
     out, err = capsys.readouterr()
     assert out == ""
     assert "5/5" in err
+
+
+def test_a_network_without_padding_is_trained_and_judged_where_it_scores():
+    cells = Cells(size=(204, 220), length=2)
+    model = create("unet_original", 2, width=2)
+    history = fit(model, cells, Recipe(steps=2, batch_size=2), validation=cells, device="cpu", progress=False)
+    assert history.steps == 2
+    counts = evaluate(model, cells, device="cpu")
+    images, labels = cells.batch(range(2), device="cpu")
+    middle = labels[:, 92:112, 92:128]
+    with torch.no_grad():
+        called = model.eval()(images)["out"].argmax(1)
+    expected = ConfusionMatrix(2)
+    expected.update(called, middle)
+    assert torch.equal(counts.matrix, expected.matrix)
