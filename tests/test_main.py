@@ -49,7 +49,7 @@ def _workplace(tmp_path, monkeypatch):
     """An empty working folder, where ``--data blocks`` names the small data set."""
 
     def load(name, split, size, *, augment):
-        if name not in ("blocks", "cells"):
+        if name not in ("blocks", "gaps"):
             raise ValueError(f"there is no data set {name!r}")
         data = Blocks() if name == "blocks" else OtherClasses()
         data.size = size or Blocks.size
