@@ -88,7 +88,7 @@ def random(model: nn.Module) -> nn.Module:
     [
         ("unet", {"width": 2}),
         ("unet_original", {"width": 2}),
-        ("fcn8s", {"backbone": "vgg_mini"}),
+        ("fcn8s", {"backbone": "vgg_mini", "learn_upsampling": True}),
     ],
 )
 def test_each_models_tiles_give_the_whole_images_scores(name, options):

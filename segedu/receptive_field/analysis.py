@@ -22,9 +22,9 @@ def receptive_field(model: nn.Module, input_size: tuple[int, int], *, in_channel
     The network is traced once (`torch.export`) and intervals of pixels are carried through its graph, along each axis
     on their own, so the answer is exact for branches, skips, even and asymmetric kernels, transposed convolutions and
     interpolation. Along a single path it is the usual recurrence, ``R += (k - 1) d J``, ``J *= s`` (claim D4 of the
-    notes). Batch norm counts as in evaluation. An operator without a rule makes what follows unknown, by name.
-    ``in_channels`` is what the first convolution takes, if left out; the model's mode is put back. Raises
-    ``ValueError`` when the network cannot be traced on such an image.
+    notes). Batch norm counts as in evaluation; a tap counts whatever its weight, even a zero that was padded. An
+    operator without a rule makes what follows unknown, by name. ``in_channels`` is what the first convolution takes, if
+    left out; the model's mode is put back. Raises ``ValueError`` when the network cannot be traced on such an image.
     """
     traced = trace(model, input_size, in_channels)
     maps = propagate(traced, input_size)

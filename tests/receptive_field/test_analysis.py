@@ -186,6 +186,7 @@ NETWORKS = {
     "convnext": (nn.Sequential(*models.convnext_tiny(weights=None).features[:4]), (65, 97)),
     "fcn8s": (create("fcn8s", 5, backbone="vgg_mini"), (96, 112)),
     "fcn16s, odd": (create("fcn16s", 5, backbone="vgg_mini"), (75, 101)),
+    "fcn8s, learnt": (create("fcn8s", 5, backbone="vgg_mini", learn_upsampling=True), (75, 101)),
 }  # fmt: skip
 
 
@@ -424,3 +425,15 @@ def test_the_table_in_words():
         ["0", "conv2d 3x3, stride 2, padding 1", "3", "2", "-1", "8x16x24"],
         ["1", "conv_transpose2d 3x3, stride 2x1", "3 or 5 x 7", "1 x 2", "-3 x -5", "2x33x26"],
     ]
+
+
+def test_a_tap_counts_whatever_its_weight():
+    class Padded(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(1, 3, 1, 2))
+
+        def forward(self, x):
+            return F.conv2d(x, F.pad(self.weight, (0, 1)))
+
+    assert receptive_field(Padded(), (5, 5)).output.horizontal.size == 3
