@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -228,7 +229,7 @@ class Lab(Widgets):
         else:
             nbformat.write(notebook, copy)
         self.page.goto(f"{self.server.url}/doc/tree/{name}?token={self.server.token}")
-        self.page.wait_for_function(KERNEL_IS.replace("STATUS", "idle"), timeout=KERNEL_TIMEOUT)
+        self.page.wait_for_function(KERNEL_IS_IDLE, timeout=KERNEL_TIMEOUT)
 
     def run_all(self) -> None:
         """Run every cell and wait for the last; a cell that raised fails the test with its traceback."""
@@ -256,16 +257,14 @@ class Lab(Widgets):
         self.run_all()
 
     @contextlib.contextmanager
-    def busy_kernel(self) -> Iterator[None]:
-        """Inside, the kernel answers nothing; afterwards it does what it was asked meanwhile."""
-        gate = self.server.root / "gate"
-        gate.touch()
-        self.page.evaluate(EXECUTE, f"import os, time\nwhile os.path.exists({str(gate)!r}): time.sleep(0.01)")
-        self.page.wait_for_function(KERNEL_IS.replace("STATUS", "busy"))
+    def frozen_kernel(self) -> Iterator[None]:
+        """Inside, no thread of the kernel runs; afterwards it does what it was asked meanwhile."""
+        kernel = int(self.page.evaluate(PRINTED, "import os; print(os.getpid())"))
+        os.kill(kernel, signal.SIGSTOP)
         try:
             yield
         finally:
-            gate.unlink()
+            os.kill(kernel, signal.SIGCONT)
 
     def explorer(self, place: int) -> Widgets:
         """One of the explorers on the page, counted from 0 at the top."""
@@ -287,13 +286,20 @@ COMMAND = """async ([name, given]) => {
   return typeof done === "boolean" ? done : null; // whatever else a command returns cannot leave the page
 }"""
 
-EXECUTE = """(code) => {
-  window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.requestExecute({ code });
+PRINTED = """async (code) => {
+  let text = "";
+  const { kernel } = window.jupyterapp.shell.currentWidget.context.sessionContext.session;
+  const future = kernel.requestExecute({ code });
+  future.onIOPub = ({ header, content }) => {
+    if (header.msg_type === "stream") text += content.text;
+  };
+  await future.done;
+  return text;
 }"""
 
-KERNEL_IS = """() => {
+KERNEL_IS_IDLE = """() => {
   const context = window.jupyterapp?.shell.currentWidget?.context;
-  return context?.isReady && context.sessionContext?.session?.kernel?.status === "STATUS";
+  return context?.isReady && context.sessionContext?.session?.kernel?.status === "idle";
 }"""
 
 PIXELS = """async (canvas, places) => {

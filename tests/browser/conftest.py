@@ -67,12 +67,20 @@ def module_lab(context, server):
     yield from _opened(context, server)
 
 
-@pytest.fixture
-def explorer(lab, request):
+@pytest.fixture(scope="module")
+def opened(module_lab, request):
     """The explorer that the module's ``CELL`` makes, on the page."""
-    lab.run_cells(request.module.CELL)
-    lab.picture.wait_for()
-    return lab.explorer(0)
+    module_lab.run_cells(request.module.CELL)
+    module_lab.picture.wait_for()
+    return module_lab.explorer(0)
+
+
+@pytest.fixture
+def explorer(opened):
+    """The same as it opens, for each test; no hand is on it."""
+    opened.button("Reset").click()
+    opened.page.mouse.move(5, 5)
+    return opened
 
 
 @pytest.fixture

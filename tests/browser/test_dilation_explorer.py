@@ -54,7 +54,7 @@ def agrees(explorer, twin, **state):
     assert mispainted(explorer, twin.stage, corners(twin.stage)) == []
 
 
-def test_it_answers_to_keys_mouse_and_pointer(lab, explorer, twin):
+def test_it_answers_to_keys_mouse_and_pointer(module_lab, explorer, twin):
     agrees(explorer, twin)
     controls = ["rate", "column", "play", "stop", "retweet", "kernel", "stride", "map size"]
     assert tab_stops(explorer) == [*controls, "Reset", "the picture"]
@@ -69,7 +69,7 @@ def test_it_answers_to_keys_mouse_and_pointer(lab, explorer, twin):
         agrees(explorer, twin, **{name: int(explorer.slider(slider).get_attribute("aria-valuetext"))})
         explorer.drag(slider, dragged)
         agrees(explorer, twin, **{name: dragged})
-    active = lab.active_cell
+    active = module_lab.active_cell
     explorer.select("kernel").press("ArrowDown")
     agrees(explorer, twin, kernel=5)
     taps, readers = counts(twin.state)
@@ -78,7 +78,7 @@ def test_it_answers_to_keys_mouse_and_pointer(lab, explorer, twin):
         f"Output unit at row 3, column 20: {taps[3, 20]} of 25 taps on the map, {25 - taps[3, 20]} in padding."
     )
     explorer.point(*centre(explorer, twin.stage, ("input", 4, 20)), click=True)
-    lab.page.mouse.move(5, 5)
+    module_lab.page.mouse.move(5, 5)
     for key, row, col in ((None, 4, 20), ("ArrowDown", 5, 20), ("ArrowLeft", 5, 19), ("Shift+ArrowDown", 13, 19)):
         if key:
             explorer.picture.press(key)
@@ -90,7 +90,7 @@ def test_it_answers_to_keys_mouse_and_pointer(lab, explorer, twin):
     agrees(explorer, twin, pinned={"panel": "output", "row": 6, "col": 9})
     explorer.picture.press("Escape")
     agrees(explorer, twin, pinned=None)
-    assert lab.active_cell == active  # none of these keys reached the notebook
+    assert module_lab.active_cell == active  # none of these keys reached the notebook
 
     explorer.part.locator(".fa-play").click()
     expect(explorer.words).not_to_contain_text("column 2: ")  # where it set out
@@ -99,18 +99,18 @@ def test_it_answers_to_keys_mouse_and_pointer(lab, explorer, twin):
     expect(explorer.part.locator(".fa-play")).to_be_visible()  # while it plays, the button is one for a pause
 
 
-def test_it_is_readable_in_both_themes_and_widths_and_keeps_up_with_a_drag(lab, explorer, twin, shots):
+def test_it_is_readable_in_both_themes_and_widths_and_keeps_up_with_a_drag(module_lab, explorer, twin, shots):
     explorer.point(*centre(explorer, twin.stage, ("output", 1, 2)), click=True)
-    lab.page.mouse.move(5, 5)
+    module_lab.page.mouse.move(5, 5)
     agrees(explorer, twin, pinned={"panel": "output", "row": 1, "col": 2})
-    assert unreadable(lab, explorer, twin.stage, corners(twin.stage), shots / "dilation") == []
+    assert unreadable(module_lab, explorer, twin.stage, corners(twin.stage), shots / "dilation") == []
 
     shown = []
     for name, control in twin.controls.items():
         for value in values_of(control):
             twin.state = {name: value} if name == "kernel" else {name: value, "stride": max(2, twin.state["stride"])}
             shown.append(words_of(twin.stage))
-    assert crowded(lab, explorer, shown) == []
+    assert crowded(module_lab, explorer, shown) == []
 
     explorer.button("Reset").click()
     for rate in (24, 1, 17):

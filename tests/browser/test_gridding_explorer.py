@@ -45,7 +45,7 @@ def agrees(explorer, twin, **state):
     assert mispainted(explorer, twin.stage, [*corners(twin.stage), *holes, *inside]) == []
 
 
-def test_it_answers_to_keys_mouse_and_pointer(lab, explorer, twin):
+def test_it_answers_to_keys_mouse_and_pointer(module_lab, explorer, twin):
     agrees(explorer, twin)
     assert tab_stops(explorer) == ["rate 1", "rate 2", "rate 3", "Reset", "the picture"]
     for rate, key, dragged in (("rate 1", "Home", 3), ("rate 2", "ArrowRight", 6), ("rate 3", "End", 9)):
@@ -56,14 +56,14 @@ def test_it_answers_to_keys_mouse_and_pointer(lab, explorer, twin):
         explorer.drag(rate, dragged)
         agrees(explorer, twin, **{name: dragged})
 
-    active = lab.active_cell
+    active = module_lab.active_cell
     paths = gridding((3, 6, 9)).axis_paths
     middle = len(paths) // 2
     explorer.point(*centre(explorer, twin.stage, ("chosen", middle, middle - 9)))
     down, across = paths[middle], paths[middle - 9]
     expect(explorer.words).to_contain_text(f"one of {down} × {across} = {down * across} paths.")
     explorer.point(*centre(explorer, twin.stage, ("chosen", middle, middle)), click=True)
-    lab.page.mouse.move(5, 5)
+    module_lab.page.mouse.move(5, 5)
     row = col = middle
     for key, south, east in ((None, 0, 0), ("ArrowDown", 1, 0), ("ArrowLeft", 0, -1), ("Shift+ArrowUp", -8, 0)):
         if key:
@@ -76,16 +76,16 @@ def test_it_answers_to_keys_mouse_and_pointer(lab, explorer, twin):
     agrees(explorer, twin, pinned={"panel": "planned", "row": row, "col": col})
     explorer.picture.press("Escape")
     agrees(explorer, twin, pinned=None)
-    assert lab.active_cell == active  # none of these keys reached the notebook
+    assert module_lab.active_cell == active  # none of these keys reached the notebook
     explorer.button("Reset").click()
     agrees(explorer, twin, **GriddingExplorer().state)
 
 
-def test_it_is_readable_in_both_themes_and_widths_and_keeps_up_with_a_drag(lab, explorer, twin, shots):
+def test_it_is_readable_in_both_themes_and_widths_and_keeps_up_with_a_drag(module_lab, explorer, twin, shots):
     explorer.point(*centre(explorer, twin.stage, ("chosen", 4, 8)), click=True)
-    lab.page.mouse.move(5, 5)
+    module_lab.page.mouse.move(5, 5)
     agrees(explorer, twin, pinned={"panel": "chosen", "row": 4, "col": 8})
-    assert unreadable(lab, explorer, twin.stage, corners(twin.stage), shots / "gridding") == []
+    assert unreadable(module_lab, explorer, twin.stage, corners(twin.stage), shots / "gridding") == []
 
     shown = []
     for rates in product((1, 3, 10, 12), repeat=3):
@@ -94,7 +94,7 @@ def test_it_is_readable_in_both_themes_and_widths_and_keeps_up_with_a_drag(lab, 
         for panel, row, col in (("chosen", 1, last), ("planned", last, 0), ("planned", last - 3, last - 2)):
             twin.state = {"pinned": {"panel": panel, "row": row, "col": col}}
             shown.append(words_of(twin.stage))
-    assert crowded(lab, explorer, shown) == []
+    assert crowded(module_lab, explorer, shown) == []
 
     explorer.button("Reset").click()
     for rate in (12, 1, 7):
@@ -102,15 +102,15 @@ def test_it_is_readable_in_both_themes_and_widths_and_keeps_up_with_a_drag(lab, 
     agrees(explorer, twin, **GriddingExplorer().state | {"rate2": 7})
 
 
-def test_a_slider_under_the_hand_has_its_pictures_before_the_kernel_answers(lab, explorer, twin):
+def test_a_slider_under_the_hand_has_its_pictures_before_the_kernel_answers(module_lab, explorer, twin):
     explorer.slider("rate 2").focus()
-    lab.page.wait_for_timeout(1000)  # they are asked for, and come
-    with lab.busy_kernel():
+    module_lab.page.wait_for_timeout(1000)  # they are asked for, and come
+    with module_lab.frozen_kernel():
         for rate in (3, 4, 5, 4):
             explorer.slider("rate 2").press("ArrowRight" if rate > twin.state["rate2"] else "ArrowLeft")
             agrees(explorer, twin, rate2=rate)
         explorer.slider("rate 3").press("ArrowRight")  # its pictures nobody could make
-        lab.page.wait_for_timeout(300)
+        module_lab.page.wait_for_timeout(300)
         agrees(explorer, twin)
     agrees(explorer, twin, rate3=3)
     explorer.slider("rate 2").press("ArrowRight")  # and those of this one have become wrong

@@ -88,17 +88,17 @@ def edited(twin, **numbers):
     return (*layers[:at], replace(layers[at], **numbers), *layers[at + 1 :])
 
 
-def test_a_stack_is_chosen_and_edited_by_keys_and_mouse(lab, explorer, twin):
+def test_a_stack_is_chosen_and_edited_by_keys_and_mouse(module_lab, explorer, twin):
     start = twin.state
     agrees(explorer, twin)
     edits = ["preset", "Add", "Remove", "Up", "kind", "kernel", "stride", "dilation", "padding"]
     assert tab_stops(explorer) == ["layers", "picture", "heat", *edits, "Reset", "the picture"]  # nothing is below
     explorer.select("preset").select_option(NOTES)
     agrees(explorer, twin, layers=PRESETS[NOTES], layer=1, pixels=5)
-    active = lab.active_cell
+    active = module_lab.active_cell
     explorer.select("layers").press("ArrowUp")
     agrees(explorer, twin, layer=0)
-    assert lab.active_cell == active
+    assert module_lab.active_cell == active
     explorer.select("picture").select_option("64 × 64 px")
     agrees(explorer, twin, pixels=64)
     explorer.select("heat").select_option("none")
@@ -147,7 +147,7 @@ def test_a_stack_is_chosen_and_edited_by_keys_and_mouse(lab, explorer, twin):
         f"Unit 2, 5 sees rows {whole(top)} to {whole(bottom)}, columns {whole(left)} to {whole(right)}: "
     )
     explorer.point(*centre(explorer, twin.stage, ("map", 2, 5)), click=True)
-    lab.page.mouse.move(5, 5)
+    module_lab.page.mouse.move(5, 5)
     for key, row, col in ((None, 2, 5), ("ArrowDown", 3, 5), ("ArrowLeft", 3, 4), ("Shift+ArrowUp", 0, 4)):
         if key:
             explorer.picture.press(key)
@@ -159,14 +159,14 @@ def test_a_stack_is_chosen_and_edited_by_keys_and_mouse(lab, explorer, twin):
     assert mispainted(explorer, twin.stage, clear(twin)) == []
     explorer.picture.press("Escape")
     agrees(explorer, twin, pinned=None)
-    assert lab.active_cell == active
+    assert module_lab.active_cell == active
 
 
-def test_it_is_readable_in_both_themes_and_widths_and_keeps_up_with_a_drag(lab, explorer, twin, shots):
+def test_it_is_readable_in_both_themes_and_widths_and_keeps_up_with_a_drag(module_lab, explorer, twin, shots):
     explorer.point(*centre(explorer, twin.stage, ("map", 1, 2)), click=True)
-    lab.page.mouse.move(5, 5)
+    module_lab.page.mouse.move(5, 5)
     agrees(explorer, twin, pinned={"panel": "map", "row": 1, "col": 2})
-    assert unreadable(lab, explorer, twin.stage, clear(twin), shots / "receptive_field") == []
+    assert unreadable(module_lab, explorer, twin.stage, clear(twin), shots / "receptive_field") == []
 
     shown = []
     for layers, pixels in product(PRESETS.values(), (5, 64, 512)):
@@ -175,7 +175,7 @@ def test_it_is_readable_in_both_themes_and_widths_and_keeps_up_with_a_drag(lab, 
             for panel, row, col in (("map", side(twin, "map") - 1, 0), ("picture", 3, 4)):
                 twin.state = {"pinned": {"panel": panel, "row": row, "col": col}}
                 shown.append(words_of(twin.stage))
-    assert crowded(lab, explorer, shown) == []
+    assert crowded(module_lab, explorer, shown) == []
 
     explorer.button("Reset").click()
     twin.reset()

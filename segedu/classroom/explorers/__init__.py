@@ -5,6 +5,17 @@ from segedu.classroom.explorers.explorer import Explorer
 from segedu.classroom.explorers.fusion import FusionExplorer
 from segedu.classroom.explorers.gridding import GriddingExplorer
 from segedu.classroom.explorers.receptive_field import ReceptiveFieldExplorer
+from segedu.classroom.explorers.skip_surgery import SkipSurgeryExplorer
 from segedu.classroom.explorers.stage import Stage
+from segedu.classroom.explorers.unpooling import UnpoolingExplorer
 
-__all__ = ["DilationExplorer", "Explorer", "FusionExplorer", "GriddingExplorer", "ReceptiveFieldExplorer", "Stage"]
+__all__ = [
+    "DilationExplorer",
+    "Explorer",
+    "FusionExplorer",
+    "GriddingExplorer",
+    "ReceptiveFieldExplorer",
+    "SkipSurgeryExplorer",
+    "Stage",
+    "UnpoolingExplorer",
+]

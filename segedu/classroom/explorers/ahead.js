@@ -5,7 +5,7 @@
 const REACH = 32; // steps of a slider, to either side
 const BATCH = 6; // pictures asked for at once: a move that finds none waits until the kernel has made them
 const QUIET = 80; // ms without a move before more is asked for
-const PATIENCE = 1000; // ms after a move from which the kernel's answer is drawn, whatever it is of
+const PATIENCE = 1000; // ms after a move from which the kernel's answer counts, whatever it is of
 
 // Calls draw({ scene, marks, words }) for a move whose picture is here. Returns standing() and stop().
 function lookAhead(model, stage, draw) {
@@ -15,7 +15,7 @@ function lookAhead(model, stage, draw) {
   let near = -1; // the slider under the hand
   let waiting = false;
   let more = true; // whether they are made fast enough to keep no move waiting
-  let led = false;
+  let led = null; // the sliders' values when a picture from here was drawn, until the kernel has answered
   let moved = -PATIENCE;
   let turn = 0;
   let timer = 0;
@@ -23,13 +23,16 @@ function lookAhead(model, stage, draw) {
   const keyOf = (value) => Number(value.toFixed(9)); // 0.1 + 0.2 is a slider's 0.3
   const pointing = () => model.get("hovered") !== null; // then marks and words are of the cell under the pointer
 
+  const values = () => sliders.map((slider) => slider.get("value"));
+  const differ = (some, others) => some.some((value, place) => value !== others[place]);
+
   // What the kernel's answer is to what is drawn: "old", for the hand has moved on since; the "same"; or "new".
   function standing() {
-    const at = model.get("at");
     if (!led || performance.now() > moved + PATIENCE) return "new";
-    if (sliders.some((slider, place) => slider.get("value") !== at[place])) return "old";
-    led = false;
-    return "same";
+    if (differ(values(), model.get("at"))) return "old";
+    const same = !differ(values(), led);
+    led = null;
+    return same ? "same" : "new";
   }
 
   function placeOf(target) {
@@ -51,7 +54,7 @@ function lookAhead(model, stage, draw) {
     if (placeOf(document.activeElement) === place) attend(place);
     const picture = place === near && !pointing() && pictures.get(keyOf(sliders[place].get("value")));
     if (picture) {
-      led = true;
+      led = values();
       draw(picture);
     }
     askSoon();
@@ -64,10 +67,10 @@ function lookAhead(model, stage, draw) {
 
   function ask() {
     if (!sliders[near] || waiting || !more || pointing()) return;
-    const values = missing().slice(0, BATCH);
-    if (!values.length) return;
+    const wanted = missing().slice(0, BATCH);
+    if (!wanted.length) return;
     waiting = true;
-    model.set("ask", { turn: ++turn, slider: near, values });
+    model.set("ask", { turn: ++turn, slider: near, values: wanted });
     model.save_changes();
   }
 
@@ -75,8 +78,8 @@ function lookAhead(model, stage, draw) {
   function missing() {
     const [value, min, max, step] = ["value", "min", "max", "step"].map((name) => sliders[near].get(name));
     const places = Array.from({ length: REACH }, (_, steps) => [steps + 1, -steps - 1]).flat();
-    const values = [0, ...places].map((steps) => keyOf(value + steps * step));
-    return values.filter((other) => other >= min && other <= max && !pictures.has(other));
+    const others = [0, ...places].map((steps) => keyOf(value + steps * step));
+    return others.filter((other) => other >= min && other <= max && !pictures.has(other));
   }
 
   function receive() {
@@ -86,7 +89,7 @@ function lookAhead(model, stage, draw) {
       more = came.more;
     } else if (came.slider === null) {
       pictures.clear(); // something else has changed, and with it every picture
-      led = false;
+      led = null;
     }
     waiting &&= came.slider === null;
     askSoon();

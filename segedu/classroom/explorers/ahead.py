@@ -8,6 +8,7 @@ kernel hears of every move as ever, and has the last word.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 import ipywidgets
@@ -37,12 +38,19 @@ class Frame(NamedTuple):
 class Ahead:
     """Answers a stage's questions about the values that its sliders may have next.
 
-    ``frame`` makes the picture of a state. Once a value of a slider would lead to another state than it did when its
-    picture was sent, because something else has moved, the page is told to forget the pictures; `look` looks for that.
+    ``frame`` makes the picture of a state, one at a time under ``lock``. Once a value of a slider would lead to another
+    state than it did when its picture was sent, because something else has moved, the page is told to forget the
+    pictures; `look` looks for that.
     """
 
-    def __init__(self, stage: Stage, knobs: Sequence[Knob], frame: Callable[[Mapping[str, Any]], Frame]) -> None:
-        self._stage, self._knobs, self._frame = stage, tuple(knobs), frame
+    def __init__(
+        self,
+        stage: Stage,
+        knobs: Sequence[Knob],
+        frame: Callable[[Mapping[str, Any]], Frame],
+        lock: AbstractContextManager[Any],
+    ) -> None:
+        self._stage, self._knobs, self._frame, self._lock = stage, tuple(knobs), frame, lock
         self._slider: int | None = None
         self._sent: dict[float, Mapping[str, Any]] = {}
         for place, knob in enumerate(knobs):
@@ -64,6 +72,10 @@ class Ahead:
 
     def _answer(self, turn: int, slider: int, values: list[float]) -> None:
         """Make the pictures of these values, as many as there is time for."""
+        with self._lock:
+            self._stage.ahead = self._made(turn, slider, values)
+
+    def _made(self, turn: int, slider: int, values: list[float]) -> dict[str, Any]:
         if slider != self._slider:
             self._slider, self._sent = slider, {}
         pictures, slowest = [], 0.0
@@ -77,4 +89,4 @@ class Ahead:
             slowest = max(slowest, time.perf_counter() - before)
             if time.perf_counter() - started > BUDGET:
                 break
-        self._stage.ahead = {"turn": turn, "slider": slider, "pictures": pictures, "more": slowest < DEAR}
+        return {"turn": turn, "slider": slider, "pictures": pictures, "more": slowest < DEAR}

@@ -1,6 +1,7 @@
 """The frame of every explorer: controls, a pure computation, a drawing, and the words that say what is shown."""
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, runtime_checkable
@@ -57,7 +58,8 @@ class Explorer(ipywidgets.VBox, Generic[Result]):  # type: ignore[misc]
         self._start = self.state
         self._computed: State = {}
         self._together = False
-        self._ahead = Ahead(self.stage, [*self._knobs()], self._frame)
+        self._lock = threading.RLock()  # a kernel may run the callbacks of widgets in several threads
+        self._ahead = Ahead(self.stage, [*self._knobs()], self._frame, self._lock)
         self._recompute()
         for name, control in self.controls.items():
             control.observe(lambda _, name=name: self._moved(name), "value")
@@ -158,12 +160,13 @@ class Explorer(ipywidgets.VBox, Generic[Result]):  # type: ignore[misc]
     @contextlib.contextmanager
     def _one_picture(self) -> Iterator[None]:
         """Hold the drawing back until several controls have moved."""
-        outer, self._together = self._together, True
-        try:
-            yield
-        finally:
-            self._together = outer
-        self._recompute()
+        with self._lock:
+            outer, self._together = self._together, True
+            try:
+                yield
+            finally:
+                self._together = outer
+            self._recompute()
 
     def _moved(self, name: str) -> None:
         with self._one_picture():
@@ -202,9 +205,9 @@ class Explorer(ipywidgets.VBox, Generic[Result]):  # type: ignore[misc]
         self._point()
 
     def _point(self) -> None:
-        if self._together:
-            return
-        with self._said_if_it_fails():
+        with self._lock, self._said_if_it_fails():
+            if self._together:
+                return
             pointed = (cell for cell in (self.stage.pinned, self.stage.hovered) if cell is not None)
             cell = next((cell for cell in pointed if self._scene.holds(cell)), None)
             marks = self.marks(self._result, self._scene, cell)

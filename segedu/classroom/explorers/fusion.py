@@ -1,7 +1,6 @@
 """The fusion explorer: the score maps of an FCN, how much each one joins, and what their sum predicts."""
 
 import functools
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +9,8 @@ import torch
 from torch import Tensor
 
 from segedu.classroom.explorers.explorer import Explorer, State
-from segedu.classroom.explorers.fusion_picture import FusionPicture, signed_number
+from segedu.classroom.explorers.fusion_picture import FusionPicture
+from segedu.classroom.explorers.labelled import refuse_misfits, refuse_other_classes, share, signed_number
 from segedu.classroom.explorers.scene import Cell, Primitive, Scene
 from segedu.inference import device_of, inference
 from segedu.metrics import BoundaryF1, ConfusionMatrix
@@ -70,14 +70,14 @@ class FusionExplorer(Explorer[Mix]):
         *,
         ignore_index: int = 255,
     ) -> None:
-        _refuse_misfits(images, labels, classes, palette)
+        refuse_misfits(images, labels, classes, palette)
         self.model = model
         self.classes = tuple(classes)
         self.ignore_index = ignore_index
         self._labels = labels.as_subclass(Tensor).cpu()
         with inference(model):
             self._scores = model.scores(images.to(device_of(model)))
-        _refuse_other_classes(self._scores, self.classes)
+        refuse_other_classes(next(iter(self._scores.values())).shape[1], self.classes)
         self._contributions = functools.lru_cache(maxsize=1)(self._bring_to_image)
         self._as_trained = functools.cache(self._quality_as_trained)
         self._picture = FusionPicture(images, self._labels, self.classes, palette, mean, std, ignore_index)
@@ -107,8 +107,8 @@ class FusionExplorer(Explorer[Mix]):
         prediction = contributions.sum(0).max(dim=0).indices
         found = torch.bincount(prediction[prediction == labels], minlength=len(self.classes)) >= 0.01 * labels.numel()
         coarsest, *finer = contributions.flatten(2).std(2)
-        share = sum(finer, torch.zeros_like(coarsest)) / coarsest.clamp(min=1e-6)
-        return self.classes[int(torch.where(found, share, share - share.max() - 1).argmax())]
+        shaped = sum(finer, torch.zeros_like(coarsest)) / coarsest.clamp(min=1e-6)
+        return self.classes[int(torch.where(found, shaped, shaped - shaped.max() - 1).argmax())]
 
     def compute(self, state: State) -> Mix:
         """Weigh the contributions of each score map, add them, predict, and measure the prediction."""
@@ -165,8 +165,8 @@ class FusionExplorer(Explorer[Mix]):
         return "\n".join(
             [
                 self._say_mix(result),
-                f"Image {result.image}: mIoU {_share(quality.mean_iou)} (as trained {_share(trained.mean_iou)}), "
-                f"boundary F1 {_share(quality.boundary_f1)} (as trained {_share(trained.boundary_f1)}).",
+                f"Image {result.image}: mIoU {share(quality.mean_iou)} (as trained {share(trained.mean_iou)}), "
+                f"boundary F1 {share(quality.boundary_f1)} (as trained {share(trained.boundary_f1)}).",
                 "Point at a picture, or click it to pin the place: the numbers there appear."
                 if cell is None
                 else self._say_pixel(result, scene.place(cell)),
@@ -189,24 +189,3 @@ class FusionExplorer(Explorer[Mix]):
         truth = self._picture.name(int(self._labels[mix.image, row, col]))
         predicted = self._picture.name(int(mix.prediction[row, col]))
         return f"Row {row}, column {col}, truth {truth}: {terms}; {total}. Predicted {predicted}."
-
-
-def _share(value: float) -> str:
-    return "–" if math.isnan(value) else f"{100 * value:.1f}\N{NO-BREAK SPACE}%"
-
-
-def _refuse_other_classes(scores: dict[str, Tensor], classes: Sequence[str]) -> None:
-    scored = next(iter(scores.values())).shape[1]
-    if scored != len(classes):
-        raise ValueError(f"the model scores {scored} classes, but classes names {len(classes)}: give one name each")
-
-
-def _refuse_misfits(images: Tensor, labels: Tensor, classes: Sequence[str], palette: Tensor) -> None:
-    if images.dim() != 4 or images.shape[1] != 3 or not len(images):
-        raise ValueError(f"images has shape {tuple(images.shape)}, expected (N, 3, H, W) with N of at least 1")
-    if labels.shape != (len(images), *images.shape[2:]):
-        raise ValueError(
-            f"labels has shape {tuple(labels.shape)}, expected {(len(images), *images.shape[2:])}: one for each pixel"
-        )
-    if tuple(palette.shape) != (len(classes), 3):
-        raise ValueError(f"palette has shape {tuple(palette.shape)}, expected {(len(classes), 3)}: RGB for each class")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
+from segedu.classroom.explorers.labelled import label_colours, rgb_pictures, signed_number
 from segedu.classroom.explorers.scene import (
     SIGNED,
     Box,
@@ -54,15 +54,11 @@ class FusionPicture:
     ) -> None:
         self._labels, self._classes, self._ignore_index = labels, tuple(classes), ignore_index
         self._size = (labels.shape[1], labels.shape[2])
-        colours = torch.cat([palette.cpu(), palette.new_zeros(1, 3, device="cpu")])  # and black for void
-        self._palette = np.concatenate([colours.numpy(), np.full((len(colours), 1), 255, np.uint8)], axis=1)
+        self._palette = label_colours(palette)
         scale = min((PITCH - GAP) / self._size[1], TALLEST / self._size[0])
         self._panel = (scale * self._size[1], scale * self._size[0])
         self._step = max(1, math.ceil(0.5 / scale))  # no more cells than a dense screen has pixels for
-        normalised = images.as_subclass(Tensor).cpu().float()
-        spread, centre = (normalised.new_tensor(values).view(-1, 1, 1) for values in (std, mean))
-        channels = (normalised * spread + centre).clamp(0, 1)
-        self._rgb = (255 * F.avg_pool2d(channels, self._step, ceil_mode=True)).round().byte().movedim(1, -1).numpy()
+        self._rgb = rgb_pictures(images, mean, std, self._step)
 
     def scene(self, mix: Mix) -> Scene:
         """The whole picture: ``conv7 + pool4 + pool3 = sum`` over ``picture, truth, prediction, errors``."""
@@ -210,9 +206,3 @@ def _mark(panel: Primitive, place: Point, tag: str | None, *, outline: bool) -> 
         else:
             marks.append(text((edges[0] - 8, middle), tag, align="right", plate=True))
     return marks
-
-
-def signed_number(value: Tensor) -> str:
-    """``+1.24`` or ``−0.30``, with the sign of arithmetic, and none for zero."""
-    number = f"{float(value):+.2f}"
-    return "0.00" if float(number) == 0 else number.replace("-", "−")

@@ -118,6 +118,7 @@ function render({ model, el }) {
   let items = [];
   let scale = 1;
   let frame = 0;
+  let late = 0;
 
   // Takes what differs from what is shown. Its own words it leaves alone: a screen reader would say them again.
   function show({ scene, marks, words: said }) {
@@ -136,6 +137,8 @@ function render({ model, el }) {
     const standing = ahead.standing();
     if (standing === "new") show(answer);
     if (standing === "same") Object.assign(shown, answer);
+    clearTimeout(late);
+    if (standing === "old") late = setTimeout(follow, PATIENCE); // if no newer one comes, this one counts
   }
 
   function loadLabel() {
@@ -238,6 +241,7 @@ function render({ model, el }) {
 
   return () => {
     cancelAnimationFrame(frame);
+    clearTimeout(late);
     window.removeEventListener("keydown", keepKeys, true);
     resized.disconnect();
     themed.disconnect();

@@ -1,5 +1,6 @@
 """What is sent ahead of a move is what the move then shows, for as long as that is so."""
 
+import threading
 import time
 
 import ipywidgets
@@ -133,3 +134,23 @@ def test_pictures_that_take_long_are_no_longer_asked_for(explorer):
 def test_pictures_are_of_no_cell_under_the_pointer(explorer):
     explorer.stage.hovered = PIN
     assert ask(explorer, 0, 3)[3]["words"] == "4, None"
+
+
+def test_threads_compute_one_after_the_other(explorer):
+    """A kernel may run the callback of a slider and that of a question in two threads."""
+    inside, overlaps = [], []
+
+    def compute(state):
+        overlaps.append(len(inside))
+        inside.append(state)
+        time.sleep(0.01)
+        inside.pop()
+        return state["first"]
+
+    explorer.compute = compute
+    asking = threading.Thread(target=lambda: [ask(explorer, 0, value) for value in range(2, 6)])
+    asking.start()
+    for value in range(6, 10):
+        explorer.controls["first"].value = value
+    asking.join()
+    assert overlaps == [0] * 8

@@ -1,0 +1,55 @@
+"""What explorers of a segmenter share: images with labels that belong together, as pictures to draw."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from segedu.classroom.explorers.scene import Bytes
+
+
+def refuse_misfits(images: Tensor, labels: Tensor, classes: Sequence[str], palette: Tensor) -> None:
+    """Raise ``ValueError`` unless images ``(N, 3, H, W)``, labels ``(N, H, W)``, K classes and K colours fit."""
+    if images.dim() != 4 or images.shape[1] != 3 or not len(images):
+        raise ValueError(f"images has shape {tuple(images.shape)}, expected (N, 3, H, W) with N of at least 1")
+    if labels.shape != (len(images), *images.shape[2:]):
+        raise ValueError(
+            f"labels has shape {tuple(labels.shape)}, expected {(len(images), *images.shape[2:])}: one for each pixel"
+        )
+    if tuple(palette.shape) != (len(classes), 3):
+        raise ValueError(f"palette has shape {tuple(palette.shape)}, expected {(len(classes), 3)}: RGB for each class")
+
+
+def refuse_other_classes(scored: int, classes: Sequence[str]) -> None:
+    """Raise ``ValueError`` unless a model scores as many classes as there are names."""
+    if scored != len(classes):
+        raise ValueError(f"the model scores {scored} classes, but classes names {len(classes)}: give one name each")
+
+
+def rgb_pictures(images: Tensor, mean: Sequence[float], std: Sequence[float], step: int) -> Bytes:
+    """Normalised images as they were taken, ``step x step`` pixels to one: ``(N, 3, H, W) -> (N, h, w, 3)`` uint8."""
+    normalised = images.as_subclass(Tensor).cpu().float()
+    spread, centre = (normalised.new_tensor(values).view(-1, 1, 1) for values in (std, mean))
+    channels = (normalised * spread + centre).clamp(0, 1)
+    rgb: Bytes = (255 * F.avg_pool2d(channels, step, ceil_mode=True)).round().byte().movedim(1, -1).numpy()
+    return rgb
+
+
+def label_colours(palette: Tensor) -> Bytes:
+    """The colours of K classes, and black for void: ``(K, 3)`` uint8 -> RGBA ``(K + 1, 4)``."""
+    colours = torch.cat([palette.cpu(), palette.new_zeros(1, 3, device="cpu")])
+    return np.concatenate([colours.numpy(), np.full((len(colours), 1), 255, np.uint8)], axis=1)
+
+
+def share(value: float) -> str:
+    """``84.0 %``, and a dash where there was nothing to measure."""
+    return "–" if math.isnan(value) else f"{100 * value:.1f}\N{NO-BREAK SPACE}%"
+
+
+def signed_number(value: Tensor | float) -> str:
+    """``+1.24`` or ``−0.30``, with the sign of arithmetic, and none for zero."""
+    number = f"{float(value):+.2f}"
+    return "0.00" if float(number) == 0 else number.replace("-", "−")
