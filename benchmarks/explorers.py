@@ -76,6 +76,25 @@ explorer
 """,
         ("dilation",),
     ),
+    "unpooling": Setup(
+        "from segedu.classroom.explorers import UnpoolingExplorer\nUnpoolingExplorer()",
+        ("noise", "height"),
+    ),
+    "skip surgery": Setup(
+        """
+import torch
+from segedu import data
+from segedu.classroom.explorers import SkipSurgeryExplorer
+from segedu.models import create
+
+torch.manual_seed(0)
+cells = data.load("cells", split="val", size=(96, 96))
+images, labels = cells.batch(range(2))
+model = create("unet", 2, width=8)
+SkipSurgeryExplorer(model, images, labels, cells.classes, cells.palette, cells.mean, cells.std)
+""",
+        ("skip 1 ×",),
+    ),
 }
 
 # The stage draws inside an animation frame: when the next one begins, the frame with its picture has been handed over.

@@ -17,7 +17,7 @@ from segedu.classroom.explorers.scene import Primitive, Scene
 from segedu.classroom.explorers.stage import NOTHING, Stage
 
 BUDGET = 0.04  # seconds for one batch: a move that comes meanwhile waits for it
-DEAR = 0.1  # seconds for one picture, above which no more are made ahead
+DEAR = 0.2  # seconds for one picture, above which no more are made ahead
 
 
 class Knob(NamedTuple):
