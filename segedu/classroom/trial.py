@@ -28,7 +28,7 @@ def pictures(name: str, split: str, count: int, size: tuple[int, int]) -> Tensor
     """
     source, place = data.load(name, split=split, size=size), device()
     indices = range(min(count, len(source)))
-    if isinstance(source, data.Streets):
+    if isinstance(source, data.Streets | data.Cells):
         return TensorDataset(*source.batch(indices, device=place))
     images, labels = zip(*(source[i] for i in indices), strict=True)
     return TensorDataset(torch.stack(images).to(place), torch.stack(labels).to(place))

@@ -9,6 +9,7 @@ from segedu.data.cells import Cells
 from segedu.data.contract import SegmentationData
 from segedu.data.elastic import ElasticDeformation, deform
 from segedu.data.frequencies import ClassFrequencies, class_frequencies, median_frequency_weights
+from segedu.data.held import Held
 from segedu.data.install import data_root
 from segedu.data.isbi import ISBI
 from segedu.data.microscope import Microscope
@@ -28,6 +29,7 @@ __all__ = [
     "ClassFrequencies",
     "DownloadError",
     "ElasticDeformation",
+    "Held",
     "NoRoomError",
     "Nuclei",
     "Palette",

@@ -218,3 +218,57 @@ def test_read_trees_have_a_dot_for_every_value_and_a_line_for_every_tap(monkeypa
         "what one value reads through 2 layers: rates 2, 2 span 9 pixels and read 5 of them, with holes between; "
         "rates 1, 3 span 9 pixels and read all of them."
     )
+
+
+def test_unpooling_diagram_has_the_live_maxima_offsets_and_frames(monkeypatch, shown):
+    texts, frames = [], []
+    monkeypatch.setattr("matplotlib.axes.Axes.text", lambda self, x, y, text, **style: texts.append(text))
+    draw = diagrams.unpooling.__globals__["Rectangle"]
+
+    def rectangle(corner, *size, **style):
+        if style.get("fill") is False:
+            frames.append(corner)
+        return draw(corner, *size, **style)
+
+    monkeypatch.setitem(diagrams.unpooling.__globals__, "Rectangle", rectangle)
+    diagrams.unpooling(torch.tensor([[1, 5, 0], [2, 3, 4], [7, 7, 6]]))  # an odd edge and a tie
+    assert shown.attributes["alt"] == (
+        "a map of 3 × 3 cells is pooled to 2 × 2 maxima, 5, 4, 7, 6, with the offsets 1, 2, 0, 0. By their offsets the "
+        "maxima go back to the cells that they came from, with zeros between; bilinear interpolation spreads them over "
+        "all cells."
+    )
+    here, there = frames[:4], frames[4:]
+    assert len(there) == 4
+    steps = [(x2 - x1, y2 - y1) for (x1, y1), (x2, y2) in zip(here, there, strict=True)]
+    assert all(step == pytest.approx(steps[0]) for step in steps)
+    numbers = [text for text in texts if text.replace(".", "").isdigit()]
+    assert numbers[:9] == list("150234776")
+    assert numbers[9:13] == list("0123")
+    assert numbers[13:21] == [*"5476", *"1200"]
+    assert numbers[21:30] == list("050004706")
+
+
+@pytest.mark.parametrize("name", ["unet", "unet_original"])
+def test_u_shape_has_the_live_sizes(monkeypatch, shown, name):
+    texts = []
+    monkeypatch.setattr("matplotlib.axes.Axes.text", lambda self, x, y, text, **style: texts.append(text))
+    with torch.device("meta"):
+        model = models.create(name, num_classes=2, in_channels=1, width=4)
+        diagrams.u_shape(model, (204, 188))
+        maps, scores = model.eval().encode(torch.zeros(1, 1, 204, 188)), model(torch.zeros(1, 1, 204, 188))["out"]
+    sizes = [" × ".join(map(str, one.shape[1:])) for one in (*maps, scores)]
+    assert set(sizes[:-1]) <= set(texts)
+    assert {"image 1 × 204 × 188", f"scores {sizes[-1]}"} <= set(texts)
+    assert texts.count("copy") == 4 * (name == "unet")
+    assert sum(text.startswith("crop ") for text in texts) == 4 * (name == "unet_original")
+    assert f"to {sizes[-2]}, up through" in shown.attributes["alt"]
+    assert shown.attributes["alt"].endswith(("is copied across.", "is cropped and copied across."))
+
+
+def test_u_shape_leaves_the_model_as_it_was(shown):
+    model = models.create("unet", num_classes=2, in_channels=1, width=2)
+    model.expand[0].eval()
+    modes = [module.training for module in model.modules()]
+    diagrams.u_shape(model, (32, 32))
+    assert [module.training for module in model.modules()] == modes
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())

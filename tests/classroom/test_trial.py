@@ -20,9 +20,10 @@ class Oracle(nn.Module):
         return {"out": self.logits.roll(1, dims=1) if self.training else self.logits}
 
 
-def test_painted_pictures_are_those_of_the_data_set():
-    kept = pictures("streets", "val", 3, (64, 80))
-    images, labels = data.load("streets", split="val", size=(64, 80)).batch(range(3))
+@pytest.mark.parametrize("name", ["streets", "cells"])
+def test_painted_pictures_are_those_of_the_data_set(name):
+    kept = pictures(name, "val", 3, (64, 80))
+    images, labels = data.load(name, split="val", size=(64, 80)).batch(range(3))
     assert torch.equal(kept.tensors[0].cpu(), images)
     assert torch.equal(kept.tensors[1].cpu(), labels)
 

@@ -2,5 +2,7 @@
 
 from segedu.classroom.diagrams.read_tree import read_trees
 from segedu.classroom.diagrams.score_fusion import fusion
+from segedu.classroom.diagrams.u_shape import u_shape
+from segedu.classroom.diagrams.unpooling import unpooling
 
-__all__ = ["fusion", "read_trees"]
+__all__ = ["fusion", "read_trees", "u_shape", "unpooling"]
