@@ -28,7 +28,7 @@ types: environment
 	$(PY) -m mypy
 
 unit: environment
-	$(THREADS) $(PY) -m pytest -q -n 2 --dist loadfile -m "not browser" tests
+	$(THREADS) $(PY) -m pytest -q -n 2 --dist worksteal -m "not browser" tests
 
 # Strict: every stored text output is compared. One worker a notebook, as nbval keeps one kernel for each, and one
 # thread a worker: two that share two cores spend their time waiting for each other.

@@ -109,7 +109,7 @@ def test_it_answers_to_keys_mouse_and_pointer(lab, explorer, twin):
     explorer.button("Reset").click()
     explorer.slider("skip 1 ×").focus()
     lab.page.wait_for_timeout(2000)  # its pictures are asked for, and come
-    with lab.busy_kernel():
+    with lab.frozen_kernel():
         explorer.slider("skip 1 ×").press("ArrowLeft")
         agrees(explorer, twin, **twin._start | {"skip1": 0.9})
     explorer.drag("skip 1 ×", 0.4)
