@@ -276,6 +276,13 @@ class Lab(Widgets):
         return self.page.locator(".jp-RenderedText").all_inner_texts()
 
     @property
+    def verdicts(self) -> list[tuple[str, str]]:
+        """The verdicts table that a lesson ends with: each claim's id, and what is said of it."""
+        table = self.page.locator(".jp-OutputArea-output table", has_text="verdict")
+        rows = [row.locator("td").all_inner_texts() for row in table.locator("tbody tr").all()]
+        return [(claim[:2], verdict) for claim, _, verdict in rows]
+
+    @property
     def active_cell(self) -> int:
         """The cell that the notebook's own keys would act on."""
         return self.page.evaluate("window.jupyterapp.shell.currentWidget.content.activeCellIndex")

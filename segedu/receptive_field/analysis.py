@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from torch import nn
 from torch.fx import Node
 
+from segedu.receptive_field import rules, window_rules  # noqa: F401 (they enter their rules)
 from segedu.receptive_field.fields import Axis
 from segedu.receptive_field.maps import Map, unknown_map
-from segedu.receptive_field.rules import Given, Result, apply
+from segedu.receptive_field.rulebook import Given, Result, apply
 from segedu.receptive_field.table import AxisField, ReceptiveField, Row
 from segedu.receptive_field.trace import Call, Trace, shape_of, trace
 

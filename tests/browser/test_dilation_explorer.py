@@ -9,7 +9,7 @@ from looks import centre, corners, crowded, mispainted, tab_stops, unreadable, w
 from torch.nn import functional as F
 
 from segedu.classroom.explorers import DilationExplorer
-from segedu.classroom.explorers.explorer import values_of
+from segedu.classroom.explorers.controls import values_of
 from segedu.receptive_field import Layer, stacked
 
 expect = pytest.importorskip("playwright.sync_api").expect

@@ -2,39 +2,19 @@
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import ipywidgets
-import numpy as np
 
 from segedu.classroom.explorers.ahead import Ahead, Frame, Knob
+from segedu.classroom.explorers.controls import knobs_of, takes, values_of
 from segedu.classroom.explorers.scene import Cell, Primitive, Scene
 from segedu.classroom.explorers.stage import Stage
 
 State = Mapping[str, Any]
 Result = TypeVar("Result")
-
-
-@runtime_checkable
-class CompositeControl(Protocol):
-    """A control made of several widgets, such as a list of layers to edit: a widget with a trait ``value`` of its own.
-
-    The value is set anew and never changed in place, so it is a tuple rather than a list. No range and no list of
-    options says what it can be, therefore the control does.
-    """
-
-    value: Any
-
-    def sweep_values(self) -> list[Any]:
-        """The values that `Explorer.sweep` visits: enough of them to meet every kind of picture."""
-
-    def takes(self, value: Any) -> bool:
-        """Whether ``value`` may be set."""
-
-    def knobs(self) -> Sequence[Knob]:
-        """Its sliders, each with the value that this control has once the slider has moved."""
 
 
 class Explorer(ipywidgets.VBox, Generic[Result]):  # type: ignore[misc]
@@ -109,7 +89,7 @@ class Explorer(ipywidgets.VBox, Generic[Result]):  # type: ignore[misc]
                 raise ValueError(
                     f"{name!r} is no control of this explorer: it has {', '.join(self.controls)} and pinned"
                 )
-            if not _takes(self.controls[name], value):
+            if not takes(self.controls[name], value):
                 values = values_of(self.controls[name])
                 raise ValueError(f"{name} is {value!r}, but its control runs from {values[0]!r} to {values[-1]!r}")
         before, pinned = self.state, changes.get("pinned")
@@ -176,7 +156,7 @@ class Explorer(ipywidgets.VBox, Generic[Result]):  # type: ignore[misc]
     def _knobs(self) -> Iterator[Knob]:
         """Every slider with the state that each of its values leads to."""
         for name, control in self.controls.items():
-            for slider, leads_to in _knobs_of(control):
+            for slider, leads_to in knobs_of(control):
                 yield Knob(slider, partial(self._after, name, leads_to))
 
     def _after(self, name: str, leads_to: Callable[[float], Any], value: float) -> State:
@@ -232,32 +212,3 @@ def _tree(widget: ipywidgets.Widget) -> Iterator[ipywidgets.Widget]:
     yield widget
     for child in getattr(widget, "children", ()):
         yield from _tree(child)
-
-
-def values_of(control: ipywidgets.Widget) -> list[Any]:
-    """What a sweep visits: options of a selection, steps of a slider, both states of a switch, or a control's own."""
-    if isinstance(control, CompositeControl):
-        return control.sweep_values()
-    if hasattr(control, "options"):
-        return [option[1] if isinstance(option, tuple) else option for option in control.options]
-    if isinstance(control.value, bool):
-        return [False, True]
-    steps = np.arange(control.min, control.max + control.step / 2, control.step)
-    return [type(control.value)(round(step, 9)) for step in steps.tolist()]
-
-
-def _knobs_of(control: ipywidgets.Widget) -> Sequence[Knob]:
-    """The sliders of a control."""
-    if isinstance(control, CompositeControl):
-        return control.knobs()
-    if isinstance(control, ipywidgets.IntSlider | ipywidgets.FloatSlider):
-        return [Knob(control, type(control.value))]
-    return []
-
-
-def _takes(control: ipywidgets.Widget, value: Any) -> bool:
-    if isinstance(control, CompositeControl):
-        return control.takes(value)
-    if hasattr(control, "options") or isinstance(control.value, bool):
-        return value in values_of(control)
-    return isinstance(value, int | float) and control.min <= value <= control.max

@@ -7,7 +7,7 @@ import traitlets
 
 from segedu.classroom.explorers import Explorer
 from segedu.classroom.explorers.ahead import Knob
-from segedu.classroom.explorers.explorer import values_of
+from segedu.classroom.explorers.controls import values_of
 from segedu.classroom.explorers.scene import SIGNED, Scene, cells, ring, text
 
 

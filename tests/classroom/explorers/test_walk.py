@@ -2,7 +2,7 @@
 
 import pytest
 
-from segedu.classroom.explorers.explorer import CompositeControl, values_of
+from segedu.classroom.explorers.controls import CompositeControl, values_of
 from segedu.classroom.explorers.walk import Walk
 
 
