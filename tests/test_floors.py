@@ -69,10 +69,14 @@ QUIET = """
 import importlib, sys
 opened = []
 sys.addaudithook(lambda event, arguments: opened.append((event, arguments)) if event.startswith("socket.") else None)
-for name in sys.argv[1:]:
+def imported(*loud):
+    return {*loud} & {name.split(".")[0] for name in sys.modules}
+for name in (*sys.argv[1:], "segedu.classroom"):
     importlib.import_module(name)
-loud = {"matplotlib", "ipywidgets", "IPython", "anywidget", "jupyterlab"} & {name.split(".")[0] for name in sys.modules}
+loud = imported("matplotlib", "ipywidgets", "IPython", "anywidget", "jupyterlab")
 assert not loud, f"imported: {loud}"
+importlib.import_module("segedu.classroom.explorers")
+assert not imported("matplotlib"), "the explorers import matplotlib"
 assert not opened, f"network: {opened}"
 """
 

@@ -1,7 +1,5 @@
 """The live plot shows the numbers that it was given, seldom enough."""
 
-import subprocess
-import sys
 from xml.etree import ElementTree
 
 import ipywidgets
@@ -86,12 +84,3 @@ def test_thinning_keeps_the_mean_the_end_and_the_bound(values, most):
     runs = [end - start for (start, _), (end, _) in zip([(0, 0.0), *kept], kept, strict=False)]
     total = sum(run * value for run, (_, value) in zip(runs, kept, strict=True))
     assert total / len(values) == pytest.approx(sum(values) / len(values), abs=1e-6)
-
-
-def test_training_needs_no_notebook():
-    """The plot belongs to the classroom: neither ipywidgets nor matplotlib comes with the loop."""
-    program = (
-        "import sys, segedu.train; print([m for m in ('ipywidgets', 'matplotlib', 'IPython') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
