@@ -28,7 +28,7 @@ types: environment
 	$(PY) -m mypy
 
 unit: environment
-	$(THREADS) $(PY) -m pytest -q -n 2 --dist worksteal -m "not browser" tests
+	$(THREADS) $(PY) -m pytest -q -p no:nbval -n 2 --dist worksteal -m "not browser" tests
 
 # Strict: every stored text output is compared. One worker a notebook, as nbval keeps one kernel for each, and one
 # thread a worker: two that share two cores spend their time waiting for each other.
@@ -47,7 +47,7 @@ notebooks: environment
 bench: environment
 	$(PY) -m pip install -q --disable-pip-version-check -e ".[bench]"
 	mkdir -p benchmarks/results
-	for script in streets upsample unpool metrics receptive_field explorers; do $(PY) benchmarks/$$script.py --json benchmarks/results/$$script.json || exit 1; done
+	for script in streets upsample unpool losses metrics boundaries confidence receptive_field explorers; do $(PY) benchmarks/$$script.py --json benchmarks/results/$$script.json || exit 1; done
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,73 +1,127 @@
-"""Metrics on two 512x512 label maps of 19 classes: confusion matrix and boundary F1 against what is in use elsewhere.
+"""Confusion matrices and means over images of two 512x512 label maps of 19 classes, against what is in use elsewhere.
 
-numpy's ``fast_hist`` is FCN's own score.py; boundary F1 by distance transforms is the definition taken literally.
-torchmetrics is in the [bench] extra; without it those rows are left out.
+numpy's ``fast_hist`` is FCN's own score.py. The peers are in the [bench] extra; one that is not installed is left out.
+Those that know no void are given a target without it, and so are we. ``boundaries.py`` and ``ranking.py`` measure the
+other metrics.
 """
 
-import argparse
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 
-import common
 import numpy as np
 import torch
-import torch.nn.functional as F
-from scipy.ndimage import distance_transform_edt
+from metric_tasks import CLASSES, VOID, Way, label_maps, require_equal, run
+from torch import Tensor
 
-from segedu.metrics import BoundaryF1, ConfusionMatrix
-from segedu.metrics.contours import contour
+from segedu.metrics import ConfusionMatrix, PerImageIoU
 
-CLASSES, VOID, TOLERANCE = 19, 255, 0.0075
-
-
-def label_maps() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Scores, the labels that they call, and a target with a void strip: soft-edged regions as in a real scene."""
-    generator = torch.Generator().manual_seed(0)
-    truth = F.interpolate(torch.randn(2, CLASSES, 32, 32, generator=generator), size=(512, 512), mode="bilinear")
-    scores = truth + 0.5 * F.interpolate(torch.randn(2, CLASSES, 64, 64, generator=generator), size=(512, 512))
-    target = truth.argmax(1)
-    target[:, :20] = VOID
-    return scores, scores.argmax(1), target
+# A task's ways, from scores, labels and target.
+Peers = Callable[[Tensor, Tensor, Tensor], dict[str, dict[str, Way]]]
 
 
-def fast_hist(predictions: torch.Tensor, target: torch.Tensor) -> np.ndarray:
+def fast_hist(predictions: Tensor, target: Tensor) -> np.ndarray:
     called, truth = predictions.numpy().ravel(), target.numpy().ravel()
     kept = (truth >= 0) & (truth < CLASSES)
     return np.bincount(CLASSES * truth[kept].astype(int) + called[kept], minlength=CLASSES**2)
 
 
-def boundary_by_distances(predictions: torch.Tensor, target: torch.Tensor) -> float:
-    images = []
-    for called, truth in zip(predictions, target, strict=True):
-        valid, reach, scores = truth != VOID, TOLERANCE * float(np.hypot(*truth.shape)), []
-        edges = [contour(labels[None], valid[None])[0] for labels in (called, truth)]
-        for c in torch.unique(truth[valid]).tolist():
-            found, true = ((edge & (labels == c)).numpy() for edge, labels in zip(edges, (called, truth), strict=True))
-            if found.any() and true.any():
-                precision = (distance_transform_edt(~true)[found] <= reach).mean()
-                recall = (distance_transform_edt(~found)[true] <= reach).mean()
-                scores.append(2 * precision * recall / max(precision + recall, 1e-12))
-            elif found.any() or true.any():
-                scores.append(0.0)
-        images.append(np.mean(scores))
-    return float(np.mean(images))
+def deterministically(function: Way) -> Way:
+    def call() -> None:
+        torch.use_deterministic_algorithms(True)
+        function()
+        torch.use_deterministic_algorithms(False)
+
+    return call
 
 
-def torchmetrics_jaccard(validate: bool) -> Callable[[torch.Tensor, torch.Tensor], None] | None:
-    try:
-        from torchmetrics.classification import MulticlassJaccardIndex
-    except ModuleNotFoundError:
-        return None
-    return MulticlassJaccardIndex(CLASSES, ignore_index=VOID, validate_args=validate).update
+def torchmetrics(scores: Tensor, labels: Tensor, target: Tensor) -> dict[str, dict[str, Way]]:
+    from torchmetrics.classification import MulticlassJaccardIndex
+    from torchmetrics.segmentation import MeanIoU
+
+    whole, counts = target.where(target != VOID, 0), ConfusionMatrix(CLASSES)
+    checked, unchecked = (
+        MulticlassJaccardIndex(CLASSES, ignore_index=VOID, validate_args=validate) for validate in (True, False)
+    )
+    checked.update(labels, target)
+    counts.update(labels, target)
+    require_equal("torchmetrics' Jaccard index", counts.scores().mean_iou, float(checked.compute()))
+    images, ours = MeanIoU(CLASSES, input_format="index"), PerImageIoU(CLASSES)
+    images.update(labels, whole)
+    ours.update(labels, whole)
+    require_equal("torchmetrics' MeanIoU", ours.scores().pair_mean_iou, float(images.compute()), 1e-5)
+    small = labels.to(torch.uint8), target.to(torch.uint8)
+    return {
+        "labels int64": {
+            "torchmetrics": lambda: checked.update(labels, target),
+            "torchmetrics, unchecked": lambda: unchecked.update(labels, target),
+        },
+        "labels uint8": {
+            "torchmetrics": lambda: checked.update(*small),
+            "torchmetrics, unchecked": lambda: unchecked.update(*small),
+        },
+        "scores": {
+            "torchmetrics": lambda: checked.update(scores, target),
+            "torchmetrics, unchecked": lambda: unchecked.update(scores, target),
+        },
+        "means over images": {"torchmetrics MeanIoU": lambda: images.update(labels, whole)},
+        "deterministic": {
+            "torchmetrics, unchecked": deterministically(lambda: unchecked.update(labels[:, :128], target[:, :128]))
+        },
+    }
 
 
-def ways(
-    scores: torch.Tensor, labels: torch.Tensor, target: torch.Tensor
-) -> dict[str, dict[str, Callable[[], object]]]:
-    """The ways of each task, ours first."""
-    ours, boundary = ConfusionMatrix(CLASSES), BoundaryF1(CLASSES, TOLERANCE)
+def monai(scores: Tensor, labels: Tensor, target: Tensor) -> dict[str, dict[str, Way]]:
+    from monai.metrics import MeanIoU
+    from monai.networks.utils import one_hot
+
+    whole, metric = target.where(target != VOID, 0), MeanIoU(reduction="mean")
+
+    def measure() -> None:
+        metric(one_hot(labels[:, None], CLASSES), one_hot(whole[:, None], CLASSES))
+
+    measure()
+    ours = PerImageIoU(CLASSES)
+    ours.update(labels, whole)
+    require_equal("monai's MeanIoU", ours.scores().image_mean_iou, float(metric.aggregate()), 1e-5)
+    return {"means over images": {"monai": measure}}
+
+
+def kornia(scores: Tensor, labels: Tensor, target: Tensor) -> dict[str, dict[str, Way]]:
+    from kornia.metrics import mean_iou
+
+    whole, ours = target.where(target != VOID, 0), PerImageIoU(CLASSES)
+    ours.update(labels, whole)
+    require_equal(
+        "kornia's mean_iou", ours.scores().image_mean_iou, float(mean_iou(labels, whole, CLASSES).mean()), 1e-5
+    )
+    return {"means over images": {"kornia": lambda: mean_iou(labels, whole, CLASSES)}}
+
+
+def segmentation_models_pytorch(scores: Tensor, labels: Tensor, target: Tensor) -> dict[str, dict[str, Way]]:
+    from segmentation_models_pytorch.metrics import get_stats
+
+    def count() -> tuple[Tensor, ...]:
+        return get_stats(labels, target, mode="multiclass", ignore_index=VOID, num_classes=CLASSES)
+
+    counts = ConfusionMatrix(CLASSES)
+    counts.update(labels, target)
+    require_equal("smp's true positives", int(counts.matrix.trace()), int(count()[0].sum()), 0)
+    return {"labels int64": {"smp": count}}
+
+
+PEERS: Mapping[str, Peers] = {
+    found.__name__: found for found in (torchmetrics, monai, kornia, segmentation_models_pytorch)
+}
+
+
+def tasks() -> dict[str, dict[str, Way]]:
+    scores, labels, target = label_maps()
     small, small_target = labels.to(torch.uint8), target.to(torch.uint8)
-    tasks = {
+    ours, images = ConfusionMatrix(CLASSES), PerImageIoU(CLASSES)
+    ours.update(labels, target)
+    if not np.array_equal(ours.matrix.numpy().ravel(), fast_hist(labels, target)):
+        raise SystemExit("segedu and numpy count differently")
+    found: dict[str, dict[str, Way]] = {
         "labels int64": {
             "segedu": lambda: ours.update(labels, target),
             "numpy fast_hist": lambda: fast_hist(labels, target),
@@ -80,56 +134,15 @@ def ways(
             "segedu": lambda: ours.update(scores, target),
             "argmax, fast_hist": lambda: fast_hist(scores.argmax(1), target),
         },
-        "boundary F1": {
-            "segedu": lambda: boundary.update(labels, target),
-            "distance transforms": lambda: boundary_by_distances(labels, target),
-        },
+        "means over images": {"segedu": lambda: images.update(labels, target)},
+        "deterministic": {"segedu": deterministically(lambda: ours.update(labels[:, :128], target[:, :128]))},
     }
-    for name, validate in (("torchmetrics", True), ("torchmetrics, unchecked", False)):
-        peer = torchmetrics_jaccard(validate)
-        if peer is not None:
-            tasks["labels int64"][name] = lambda peer=peer: peer(labels, target)
-            tasks["scores"][name] = lambda peer=peer: peer(scores, target)
-    return tasks
-
-
-def require_agreement(labels: torch.Tensor, target: torch.Tensor) -> None:
-    """Stop before timing ways that do not compute the same."""
-    confusion, boundary = ConfusionMatrix(CLASSES), BoundaryF1(CLASSES, TOLERANCE)
-    confusion.update(labels, target)
-    boundary.update(labels, target)
-    if not np.array_equal(confusion.matrix.numpy().ravel(), fast_hist(labels, target)):
-        raise SystemExit("segedu and numpy count differently")
-    if abs(boundary.scores().mean_f1 - boundary_by_distances(labels, target)) > 1e-9:
-        raise SystemExit("segedu and the distance transforms disagree")
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", type=Path, help="write the table here")
-    arguments = parser.parse_args()
-    scores, labels, target = label_maps()
-    require_agreement(labels, target)
-    rows = []
-    for threads in (1, 2):
-        torch.set_num_threads(threads)
-        for task, candidates in ways(scores, labels, target).items():
-            times = common.interleaved(candidates)
-            for name, time in times.items():
-                rows.append(
-                    {
-                        "task": task,
-                        "threads": threads,
-                        "way": name,
-                        "wall_ms": round(1e3 * time.wall, 2),
-                        "cpu_ms": round(1e3 * time.cpu, 2),
-                        "cpu_ratio_to_segedu": round(time.cpu / times["segedu"].cpu, 2),
-                    }
-                )
-    print(common.table(rows))
-    if arguments.json:
-        common.write(arguments.json, rows)
+    for peer, ways in PEERS.items():
+        if find_spec(peer):
+            for task, more in ways(scores, labels, target).items():
+                found[task].update(more)
+    return found
 
 
 if __name__ == "__main__":
-    main()
+    run(__doc__, tasks, repeats=7)

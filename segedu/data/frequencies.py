@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from segedu import losses
 from segedu.data.contract import SegmentationData
 
 
@@ -46,10 +47,5 @@ def class_frequencies(dataset: SegmentationData) -> ClassFrequencies:
 
 
 def median_frequency_weights(frequencies: ClassFrequencies) -> Tensor:
-    """The weight of each class, median frequency over its own: ``(K,)`` float32, 1 for the median class.
-
-    Median frequency balancing (Eigen and Fergus, 2015). The median is over the classes that occur; one that never
-    does gets 0, since no pixel could ever use its weight.
-    """
-    frequency = frequencies.frequency
-    return (frequency.nanquantile(0.5) / frequency).nan_to_num(nan=0.0).float()
+    """``losses.median_frequency_weights`` of what ``class_frequencies`` counted: ``(K,)`` float32."""
+    return losses.median_frequency_weights(*frequencies)

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from segedu.operators import operator
+
 Steps = tuple[int, ...]
 
 _STEPS: dict[int, Steps] = {4: (0,), 8: (-1, 0, 1)}
@@ -30,7 +32,11 @@ def components(mask: Tensor, connectivity: int = 4) -> Tensor:
     return numbered
 
 
-@torch.library.custom_op("segedu::components", mutates_args=())
+def _unnumbered(mask: Tensor, connectivity: int) -> Tensor:
+    return torch.empty_like(mask, dtype=torch.int64)
+
+
+@operator("components", _unnumbered)
 def _components(mask: Tensor, connectivity: int) -> Tensor:
     """As one operator, since what happens inside depends on the pixels: fake tensors need only the result's shape."""
     starts = mask & ~functional.pad(mask, (1, 0))[..., :-1]
@@ -44,11 +50,6 @@ def _components(mask: Tensor, connectivity: int) -> Tensor:
     result = torch.zeros_like(runs)
     result[mask] = counted[1:][roots[runs[mask]]] - before[image[mask]]
     return result
-
-
-@_components.register_fake
-def _(mask: Tensor, connectivity: int) -> Tensor:
-    return torch.empty_like(mask, dtype=torch.int64)
 
 
 def _contacts(mask: Tensor, runs: Tensor, steps: Steps) -> tuple[Tensor, Tensor]:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from segedu.layers import windows
+from segedu.operators import operator
 
 __all__ = ["OffsetMaxPool2d", "OffsetMaxUnpool2d", "max_pool", "max_unpool", "pack", "unpack"]
 
@@ -85,36 +86,17 @@ class OffsetMaxUnpool2d(nn.Module):
 # computed inside; on the CPU that is other code than elsewhere.
 
 
-@torch.library.custom_op("segedu::offset_max_pool", mutates_args=())
-def _pool(x: Tensor, packed: bool) -> tuple[Tensor, Tensor]:
-    pooled, offsets = windows.largest(x)
-    return pooled, windows.pack(offsets) if packed else offsets
-
-
-@torch.library.custom_op("segedu::offset_max_unpool", mutates_args=())
-def _unpool(pooled: Tensor, offsets: Tensor, height: int, width: int) -> Tensor:
-    return windows.put(pooled, windows.unpacked(offsets, pooled), (height, width))
-
-
-@torch.library.custom_op("segedu::offset_take", mutates_args=())
-def _take(x: Tensor, offsets: Tensor) -> Tensor:
-    return windows.take(x, windows.unpacked(offsets, x[..., ::2, ::2]))
-
-
-@_pool.register_fake
-def _(x: Tensor, packed: bool) -> tuple[Tensor, Tensor]:
+def _empty_pool(x: Tensor, packed: bool) -> tuple[Tensor, Tensor]:
     pooled = windows.empty_like(x, windows.half(x.shape[-2]), windows.half(x.shape[-1]))
     width = windows.bytes_of(pooled.shape[-1]) if packed else pooled.shape[-1]
     return pooled, windows.empty_like(x, pooled.shape[-2], width, torch.uint8)
 
 
-@_unpool.register_fake
-def _(pooled: Tensor, offsets: Tensor, height: int, width: int) -> Tensor:
+def _empty_unpool(pooled: Tensor, offsets: Tensor, height: int, width: int) -> Tensor:
     return windows.empty_like(pooled, height, width)
 
 
-@_take.register_fake
-def _(x: Tensor, offsets: Tensor) -> Tensor:
+def _empty_take(x: Tensor, offsets: Tensor) -> Tensor:
     return windows.empty_like(x, windows.half(x.shape[-2]), windows.half(x.shape[-1]))
 
 
@@ -124,13 +106,13 @@ def _keep_offsets_of_pool(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tenso
     ctx.size = inputs[0].shape[-2:]
 
 
-def _pool_backward(ctx: Any, pooled: Tensor | None, _: None) -> tuple[Tensor | None, None]:
-    return None if pooled is None else _unpool(pooled, *ctx.saved_tensors, *ctx.size), None
-
-
 def _keep_offsets(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
     ctx.save_for_backward(inputs[1])
     ctx.size = inputs[0].shape[-2:]
+
+
+def _pool_backward(ctx: Any, pooled: Tensor | None, _: None) -> tuple[Tensor | None, None]:
+    return None if pooled is None else _unpool(pooled, *ctx.saved_tensors, *ctx.size), None
 
 
 def _unpool_backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
@@ -141,6 +123,17 @@ def _take_backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
     return _unpool(gradient, *ctx.saved_tensors, *ctx.size), None
 
 
-_pool.register_autograd(_pool_backward, setup_context=_keep_offsets_of_pool)
-_unpool.register_autograd(_unpool_backward, setup_context=_keep_offsets)
-_take.register_autograd(_take_backward, setup_context=_keep_offsets)
+@operator("offset_max_pool", _empty_pool, backward=_pool_backward, setup_context=_keep_offsets_of_pool)
+def _pool(x: Tensor, packed: bool) -> tuple[Tensor, Tensor]:
+    pooled, offsets = windows.largest(x)
+    return pooled, windows.pack(offsets) if packed else offsets
+
+
+@operator("offset_max_unpool", _empty_unpool, backward=_unpool_backward, setup_context=_keep_offsets)
+def _unpool(pooled: Tensor, offsets: Tensor, height: int, width: int) -> Tensor:
+    return windows.put(pooled, windows.unpacked(offsets, pooled), (height, width))
+
+
+@operator("offset_take", _empty_take, backward=_take_backward, setup_context=_keep_offsets)
+def _take(x: Tensor, offsets: Tensor) -> Tensor:
+    return windows.take(x, windows.unpacked(offsets, x[..., ::2, ::2]))

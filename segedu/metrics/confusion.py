@@ -6,30 +6,36 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from segedu.metrics.inputs import checked_num_classes, histogram, label_maps, stray_sentence, sum_over_ranks
-
-# Pixels counted at a time on the CPU. Their keys stay in the cache, and below torch's grain of 32,768 elements an
-# operation runs on the calling thread alone: nothing waits for a second core that others keep busy.
-CPU_CHUNK = 32_000
+from segedu.metrics.inputs import checked_num_classes, label_maps
+from segedu.metrics.pairs import classes_of, pair_counts, refuse_strays
+from segedu.metrics.tally import Tally
 
 
 @dataclass(frozen=True, eq=False)
 class Scores:
     """What a confusion matrix says, between 0 and 1; NaN where there was nothing to measure.
 
-    Per class, ``(K,)`` float64: ``precision`` (of the pixels called so, how many are), ``recall`` (of those that are,
-    how many were found: the class accuracy), ``f1`` (their harmonic mean, which is Dice), ``iou`` (intersection over
-    union) and ``frequency`` (share of the valid pixels). ``precision`` is NaN for a class never predicted, ``recall``
-    for one never in the target, ``f1`` and ``iou`` for one in neither. Means leave NaN out (FCN, section 5, and its
-    ``nanmean``).
+    Pixels are pooled over the data set first, then divided. Per class, ``(K,)`` float64: ``precision`` (of the pixels
+    called so, how many are), ``recall`` (of those that are, how many were found: the class accuracy, or sensitivity),
+    ``specificity`` (of those that are not, how many were not called so), ``f1`` (the harmonic mean of the first two,
+    which is Dice), ``iou`` (intersection over union) and ``frequency`` (share of the valid pixels). ``precision`` is
+    NaN for a class never predicted, ``recall`` for one never in the target, ``specificity`` for one that all pixels
+    are, ``f1`` and ``iou`` for one in neither.
+
+    ``mean_accuracy``, ``mean_iou`` and ``mean_f1`` are means over classes that leave NaN out (FCN, section 5, and its
+    ``nanmean``). ``kappa`` is Cohen's: the share of the way from the accuracy that calling at random would have, each
+    class as often as now, to 1; it is 0 for a constant answer however frequent, and negative for worse than chance.
     """
 
     pixel_accuracy: float
     mean_accuracy: float
     mean_iou: float
+    mean_f1: float
     frequency_weighted_iou: float
+    kappa: float
     precision: Tensor
     recall: Tensor
+    specificity: Tensor
     f1: Tensor
     iou: Tensor
     frequency: Tensor
@@ -38,18 +44,24 @@ class Scores:
     def of(cls, matrix: Tensor) -> "Scores":
         """Read the scores from counts ``(K, K)``, rows the target and columns the prediction."""
         counts = matrix.cpu().double()
-        hits, truth, called = counts.diagonal(), counts.sum(1), counts.sum(0)
-        frequency = truth / counts.sum()
+        hits, truth, called, pixels = counts.diagonal(), counts.sum(1), counts.sum(0), counts.sum()
+        frequency = truth / pixels
+        accuracy = hits.sum() / pixels
+        by_chance = (frequency * called / pixels).sum()
         recall = hits / truth
         iou = hits / (truth + called - hits)
+        f1 = 2 * hits / (truth + called)
         return cls(
-            pixel_accuracy=float(hits.sum() / counts.sum()),
+            pixel_accuracy=float(accuracy),
             mean_accuracy=float(recall.nanmean()),
             mean_iou=float(iou.nanmean()),
+            mean_f1=float(f1.nanmean()),
             frequency_weighted_iou=float((frequency * iou.nan_to_num()).sum()),
+            kappa=float((accuracy - by_chance) / (1 - by_chance)),
             precision=hits / called,
             recall=recall,
-            f1=2 * hits / (truth + called),
+            specificity=(pixels - truth - called + hits) / (pixels - truth),
+            f1=f1,
             iou=iou,
             frequency=frequency,
         )
@@ -88,26 +100,23 @@ def _per_cent(value: float) -> str:
     return "-" if value != value else f"{100 * value:.2f}"
 
 
-class ConfusionMatrix:
+class ConfusionMatrix(Tally):
     """Counts of (true class, predicted class) over all the pixels of a data set, streamed batch by batch.
 
-    One int64 table from which every pixel score follows, so nothing is averaged over batches or images. Void pixels
-    (``ignore_index``) are counted nowhere. The counts lie on ``device``, or without one where the first batch lies.
-    ``+`` adds two matrices, ``all_reduce`` those of all processes.
+    One int64 table from which every pixel score follows, so nothing is averaged over batches or images (for that see
+    ``PerImageIoU``). Void pixels (``ignore_index``) are counted nowhere. The counts lie on ``device``, or without one
+    where the first batch lies. ``+`` adds two matrices, ``all_reduce`` those of all processes.
     """
+
+    settings = ("num_classes", "ignore_index")
 
     def __init__(self, num_classes: int, ignore_index: int = 255, device: torch.device | str | None = None) -> None:
         self.num_classes = checked_num_classes(num_classes)
         self.ignore_index = ignore_index
-        self.device = None if device is None else torch.device(device)
-        self.reset()
+        super().__init__(device)
 
-    def reset(self) -> None:
-        """Forget every pixel."""
-        # Labels are cut to -1..K, so that a ring around the table catches those that are no class; the last bin is
-        # void.
-        self._side = self.num_classes + 2
-        self._bins = torch.zeros(self._side**2 + 1, dtype=torch.int64, device=self.device)
+    def _kept(self) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
+        return {"pairs": ((self.num_classes + 2, self.num_classes + 2), torch.int64)}
 
     @torch.no_grad()
     def update(self, predictions: Tensor, target: Tensor) -> None:
@@ -117,39 +126,16 @@ class ConfusionMatrix:
         hold up the queue, that complaint comes from ``matrix`` or ``scores``.
         """
         predictions, target = label_maps(predictions, target, self.num_classes)
-        bins = torch.zeros_like(self._bins, device=target.device)
-        pixels = max(1, CPU_CHUNK if target.device.type == "cpu" else target.numel())
-        for called, truth in zip(
-            torch.split(predictions.flatten(), pixels), torch.split(target.flatten(), pixels), strict=True
-        ):
-            bins += self._count(called, truth)
-        if bins.device.type == "cpu":
-            self._refuse_strays(bins)
-        if self.device is None:
-            self._bins = self._bins.to(bins.device)
-        self._bins += bins.to(self._bins.device)
-
-    def _count(self, called: Tensor, truth: Tensor) -> Tensor:
-        row, column = (labels.to(torch.int32, copy=True).clamp_(-1, self.num_classes) for labels in (truth, called))
-        keys = torch.add(column, row, alpha=self._side).add_(self._side + 1)
-        keys.masked_fill_(truth == self.ignore_index, self._side**2)
-        counts: Tensor = histogram(keys, self._side**2 + 1)
-        return counts
-
-    def _refuse_strays(self, bins: Tensor) -> None:
-        ring = bins[:-1].view(self._side, self._side)
-        in_target = int(ring[0].sum() + ring[-1].sum())
-        in_predictions = int(ring[1:-1, 0].sum() + ring[1:-1, -1].sum())
-        for name, pixels in (("target labels", in_target), ("predictions", in_predictions)):
-            if pixels:
-                raise ValueError(stray_sentence(name, pixels, self.num_classes, self.ignore_index))
+        pairs = pair_counts(predictions, target, self.num_classes, self.ignore_index)
+        if target.device.type == "cpu":
+            refuse_strays(pairs, self.ignore_index)
+        self._add(pairs=pairs[0])
 
     @property
     def matrix(self) -> Tensor:
         """The counts, ``(K, K)`` int64: rows are the target, columns the prediction."""
-        if self._bins.device.type != "cpu":
-            self._refuse_strays(self._bins)
-        return self._bins[:-1].view(self._side, self._side)[1:-1, 1:-1].clone()
+        refuse_strays(self._sums["pairs"], self.ignore_index)
+        return classes_of(self._sums["pairs"]).clone()
 
     def scores(self) -> Scores:
         """Everything that the matrix says so far."""
@@ -158,20 +144,3 @@ class ConfusionMatrix:
     def table(self, classes: Sequence[str], **columns: Tensor) -> str:
         """The scores of each class as text: see ``Scores.table``."""
         return self.scores().table(classes, **columns)
-
-    def all_reduce(self) -> "ConfusionMatrix":
-        """Add up the matrices of all processes, in place: call it once, after the last update; returns itself."""
-        sum_over_ranks(self._bins)
-        return self
-
-    def __add__(self, other: "ConfusionMatrix") -> "ConfusionMatrix":
-        if not isinstance(other, ConfusionMatrix):
-            return NotImplemented
-        if (self.num_classes, self.ignore_index) != (other.num_classes, other.ignore_index):
-            raise ValueError(
-                f"cannot add a matrix of {other.num_classes} classes with ignore_index={other.ignore_index} to one of "
-                f"{self.num_classes} with ignore_index={self.ignore_index}: both need the same"
-            )
-        total = ConfusionMatrix(self.num_classes, self.ignore_index, self.device)
-        total._bins = self._bins + other._bins.to(self._bins.device)
-        return total

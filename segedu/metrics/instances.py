@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from segedu.instances.labelling import components
-from segedu.metrics.inputs import label_maps, sum_over_ranks
+from segedu.metrics.inputs import image_maps
+from segedu.metrics.tally import Tally
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class InstanceScores:
         return 2 * self.matched / both if both else float("nan")
 
 
-class InstanceCounts:
+class InstanceCounts(Tally):
     """Predicted components matched with true instances, streamed over batches of images.
 
     A prediction is a connected component (``connectivity`` 4 or 8) of the pixels called ``label``. It matches a true
@@ -50,15 +51,22 @@ class InstanceCounts:
     counted. Images are matched one by one and counts are added up (Caicedo et al., Nature Methods 16, 2019).
     """
 
-    def __init__(self, label: int = 1, connectivity: int = 4, ignore_index: int = 255) -> None:
+    settings = ("label", "connectivity", "ignore_index")
+
+    def __init__(
+        self,
+        label: int = 1,
+        connectivity: int = 4,
+        ignore_index: int = 255,
+        device: torch.device | str | None = None,
+    ) -> None:
         self.label = label
         self.connectivity = connectivity
         self.ignore_index = ignore_index
-        self.reset()
+        super().__init__(device)
 
-    def reset(self) -> None:
-        """Forget every image."""
-        self._counts = torch.zeros(5, dtype=torch.int64, device="cpu")
+    def _kept(self) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
+        return {"counts": ((5,), torch.int64)}
 
     @torch.no_grad()
     def update(self, predictions: Tensor, target: Tensor, instances: Tensor | None = None) -> None:
@@ -68,9 +76,7 @@ class InstanceCounts:
         components of the target. Raises ``ValueError`` where shapes disagree.
         """
         classes = predictions.shape[1] if predictions.is_floating_point() and predictions.dim() == 4 else self.label + 1
-        called, truth = label_maps(predictions, target, classes)
-        if truth.dim() != 3:
-            raise ValueError(f"target has shape {tuple(truth.shape)}, expected (N, H, W): objects lie in one image")
+        called, truth = image_maps(predictions, target, classes)
         if instances is None:
             instances = components(truth == self.label, self.connectivity)
         elif instances.shape != truth.shape:
@@ -79,28 +85,11 @@ class InstanceCounts:
             )
         valid = truth != self.ignore_index
         found = components((called == self.label) & valid, self.connectivity)
-        counts = _matches(found, torch.where(valid, instances.as_subclass(Tensor).long(), 0))
-        self._counts = self._counts.to(counts.device) + counts
+        self._add(counts=_matches(found, torch.where(valid, instances.as_subclass(Tensor).long(), 0)))
 
     def scores(self) -> InstanceScores:
         """The counts so far."""
-        return InstanceScores(*self._counts.tolist())
-
-    def all_reduce(self) -> "InstanceCounts":
-        """Add up the counts of all processes, in place: call it once, after the last update; returns itself."""
-        sum_over_ranks(self._counts)
-        return self
-
-    def __add__(self, other: "InstanceCounts") -> "InstanceCounts":
-        if not isinstance(other, InstanceCounts):
-            return NotImplemented
-        own = (self.label, self.connectivity, self.ignore_index)
-        theirs = (other.label, other.connectivity, other.ignore_index)
-        if own != theirs:
-            raise ValueError(f"cannot add counts with (label, connectivity, ignore_index) {theirs} to {own}")
-        total = InstanceCounts(*own)
-        total._counts = self._counts + other._counts.to(self._counts.device)
-        return total
+        return InstanceScores(*self._sums["counts"].tolist())
 
 
 def _matches(found: Tensor, truth: Tensor) -> Tensor:

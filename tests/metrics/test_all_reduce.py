@@ -3,7 +3,16 @@
 import torch
 import torch.distributed as dist
 
-from segedu.metrics import BoundaryF1, ConfusionMatrix, InstanceCounts
+from segedu.metrics import (
+    BoundaryF1,
+    BoundaryIoU,
+    Calibration,
+    ConfusionMatrix,
+    InstanceCounts,
+    PerImageIoU,
+    Ranking,
+    TrimapIoU,
+)
 
 
 def test_metrics_add_over_processes(tmp_path):
@@ -27,4 +36,15 @@ def _reduce(rank, meeting):
     cells, instances = torch.tensor([[[1, 0, 1]]]), InstanceCounts()
     instances.update(cells[..., : 1 + 2 * rank], cells[..., : 1 + 2 * rank])  # one cell here, two there
     assert instances.all_reduce().scores().matched == 3
+
+    target, scores = torch.arange(48).view(4, 3, 4) % 2, torch.arange(96.0).view(4, 2, 3, 4).sin()
+    for metric in (BoundaryIoU(2), Calibration(2), PerImageIoU(2), TrimapIoU(2)):
+        whole = type(metric)(2)
+        whole.update(scores, target)
+        metric.update(scores[rank::2], target[rank::2])
+        for name, kept in metric.all_reduce()._sums.items():
+            torch.testing.assert_close(kept, whole._sums[name])
+    ranking = Ranking(10)
+    ranking.update(scores[:, 0][rank::2], target[rank::2])
+    assert ranking.all_reduce().scores().positives == 24
     dist.destroy_process_group()

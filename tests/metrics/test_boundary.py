@@ -204,5 +204,5 @@ def test_measuring_stays_on_the_device_of_the_data():
     with FakeTensorMode(), torch.device("cuda"):
         metric = BoundaryF1(12)
         metric.update(torch.randn(2, 12, 33, 47), torch.zeros(2, 33, 47, dtype=torch.long))
-        assert metric._sums.device.type == "cuda"
-        assert metric._strays.device.type == "cuda"
+        assert metric._sums["f1"].device.type == "cuda"
+        assert metric._sums["strays"].device.type == "cuda"

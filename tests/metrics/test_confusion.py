@@ -113,17 +113,26 @@ def test_scores_by_hand():
     assert scores.pixel_accuracy == pytest.approx(11 / 14)
     assert scores.mean_accuracy == pytest.approx((8 / 10 + 3 / 4) / 2)
     assert scores.mean_iou == pytest.approx((8 / 11 + 3 / 5 + 0) / 3)
+    assert scores.mean_f1 == pytest.approx((16 / 19 + 3 / 4 + 0) / 3)
     assert scores.frequency_weighted_iou == pytest.approx((10 * 8 / 11 + 4 * 3 / 5) / 14)
+    by_chance = (10 * 9 + 4 * 4) / 14**2
+    assert scores.kappa == pytest.approx((11 / 14 - by_chance) / (1 - by_chance))
     nan = math.nan
     torch.testing.assert_close(scores.precision, torch.tensor([8 / 9, 3 / 4, 0, nan]).double(), equal_nan=True)
     torch.testing.assert_close(scores.recall, torch.tensor([8 / 10, 3 / 4, nan, nan]).double(), equal_nan=True)
+    torch.testing.assert_close(scores.specificity, torch.tensor([3 / 4, 9 / 10, 13 / 14, 1]).double())
     torch.testing.assert_close(scores.f1, torch.tensor([16 / 19, 3 / 4, 0, nan]).double(), equal_nan=True)
     torch.testing.assert_close(scores.iou, torch.tensor([8 / 11, 3 / 5, 0, nan]).double(), equal_nan=True)
 
 
+def test_a_constant_answer_has_a_high_accuracy_and_no_kappa():
+    scores = Scores.of(torch.tensor([[99, 0], [1, 0]]))
+    assert (scores.pixel_accuracy, scores.mean_accuracy, scores.kappa) == (0.99, 0.5, 0)
+
+
 def test_nothing_valid_is_nan():
     scores = count(torch.zeros(1, 2, 2, dtype=torch.long), torch.full((1, 2, 2), VOID), 3).scores()
-    values = (scores.pixel_accuracy, scores.mean_accuracy, scores.mean_iou, scores.frequency_weighted_iou)
+    values = (scores.pixel_accuracy, scores.mean_accuracy, scores.mean_iou, scores.mean_f1, scores.kappa)
     assert all(map(math.isnan, values))
 
 
@@ -210,7 +219,7 @@ def test_counting_stays_on_the_device_of_the_data():
         confusion = ConfusionMatrix(12)
         confusion.update(torch.randn(2, 12, 33, 47), torch.zeros(2, 33, 47, dtype=torch.long))
         confusion.update(torch.zeros(2, 33, 47, dtype=torch.uint8), torch.zeros(2, 33, 47, dtype=torch.long))
-        assert confusion._bins.device.type == "cuda"
+        assert confusion._sums["pairs"].device.type == "cuda"
 
 
 def test_counts_follow_the_data_unless_told_otherwise():
@@ -219,8 +228,8 @@ def test_counts_follow_the_data_unless_told_otherwise():
         following, staying = ConfusionMatrix(3), ConfusionMatrix(3, device="cpu")
         following.update(labels, labels)
         staying.update(labels, labels)
-        assert following._bins.device.type == "cuda"
-        assert staying._bins.device.type == "cpu"
+        assert following._sums["pairs"].device.type == "cuda"
+        assert staying._sums["pairs"].device.type == "cpu"
         with pytest.raises(ValueError, match="move one to the other"):
             following.update(labels.cpu(), labels)
 

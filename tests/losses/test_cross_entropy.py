@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from segedu import losses
 from segedu.losses import (
     CrossEntropy,
     PixelWeightedCrossEntropy,
+    chunks,
     cross_entropy,
     cross_entropy_sums,
     pixel_weighted_cross_entropy,
@@ -54,7 +54,7 @@ def test_value_and_gradient_equal_torch(scene, weighted, reduction, dtype, chunk
     logits = logits.to(dtype).requires_grad_()
     weight = torch.rand(logits.shape[1]) + 0.1 if weighted else None
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(losses, "_CHUNK", chunk)
+        patch.setattr(chunks, "VALUES", chunk)
         loss = cross_entropy(logits, target, weight=weight, reduction=reduction)
         slopes = torch.rand(loss.shape, dtype=loss.dtype)
         ours = gradient_of((loss * slopes).sum(), logits)
@@ -222,3 +222,81 @@ def test_class_weights_are_pixel_weights_looked_up():
     )
     with pytest.raises(ValueError, match=r"pixel_weights are \(2, 6\) and target is \(2, 6, 7\)"):
         pixel_weighted_cross_entropy(logits, target, weight[target][..., 0])
+
+
+def labels_and_shares(classes=4):
+    target = torch.randint(0, classes, (2, 5, 6)).index_fill(1, torch.tensor([0]), 255)
+    hot = F.one_hot(target.masked_fill(target == 255, 0), classes).movedim(-1, 1).double()
+    return target, hot * (target != 255)[:, None]
+
+
+@pytest.mark.parametrize("reduction", ["mean", "mean_over_pixels", "sum", "none"])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("weight", [None, torch.tensor([0.5, 1.0, 2.0, 0.0])])
+def test_soft_labels_that_are_hard_are_the_labels(reduction, smoothing, weight):
+    logits = torch.randn(2, 4, 5, 6, dtype=torch.float64, requires_grad=True)
+    options = {"weight": weight, "label_smoothing": smoothing, "reduction": reduction}
+    found = [cross_entropy(logits, target, **options) for target in labels_and_shares()]
+    torch.testing.assert_close(*found)
+    torch.testing.assert_close(*(gradient_of(loss.sum(), logits) for loss in found))
+
+
+def test_soft_labels_equal_torch():
+    logits = torch.randn(2, 4, 5, 6, dtype=torch.float64, requires_grad=True)
+    shares, weight = torch.rand(2, 4, 5, 6, dtype=torch.float64), torch.rand(4, dtype=torch.float64)
+    for reduction in ("sum", "none"):
+        ours = cross_entropy(logits, shares, weight=weight, reduction=reduction)
+        theirs = F.cross_entropy(logits, shares, weight=weight, reduction=reduction)
+        torch.testing.assert_close(ours, theirs)
+        torch.testing.assert_close(gradient_of(ours.sum(), logits), gradient_of(theirs.sum(), logits))
+    assert torch.autograd.gradgradcheck(lambda x: cross_entropy(x, shares[:1, :, :2, :2]), logits[:1, :, :2, :2])
+
+
+def test_void_drops_from_both_terms_of_a_smoothed_label_pytorch_73205():
+    """pytorch#73205, #69339, #91383, #72056: label smoothing beside ignore_index and weight."""
+    logits = torch.randn(2, 4, 5, 6, dtype=torch.float64, requires_grad=True)
+    target, _ = labels_and_shares()
+    ours = cross_entropy(logits, target, label_smoothing=0.2)
+    theirs = F.cross_entropy(logits, target, ignore_index=255, label_smoothing=0.2)
+    torch.testing.assert_close(ours, theirs)
+    torch.testing.assert_close(gradient_of(ours, logits), gradient_of(theirs, logits))
+    assert gradient_of(cross_entropy(logits, target, label_smoothing=0.2), logits)[:, :, 0].abs().max() == 0
+
+
+def test_class_weights_leave_the_smoothed_label_even_pytorch_104776():
+    """A pixel's loss under class weights is its loss without them, times the weight of its own class."""
+    logits, weight = torch.randn(2, 4, 5, 6), torch.tensor([0.5, 1.0, 2.0, 3.0])
+    target = torch.randint(0, 4, (2, 5, 6))
+    plain = cross_entropy(logits, target, label_smoothing=0.2, reduction="none")
+    weighted = cross_entropy(logits, target, label_smoothing=0.2, weight=weight, reduction="none")
+    torch.testing.assert_close(weighted, plain * weight[target])
+
+
+def test_the_two_weighted_means_are_named_mmsegmentation_546():
+    """mmsegmentation#546: a mean over pixels divides by the valid ones, not by all."""
+    logits, weight = torch.randn(2, 4, 5, 6), torch.tensor([0.5, 1.0, 2.0, 3.0])
+    target, _ = labels_and_shares()
+    total = cross_entropy(logits, target, weight=weight, reduction="sum")
+    valid = target[target != 255]
+    found = cross_entropy(logits, target, weight=weight, reduction="mean_over_pixels")
+    torch.testing.assert_close(found, total / len(valid))
+    torch.testing.assert_close(cross_entropy(logits, target, weight=weight), total / weight[valid].sum())
+
+
+def test_a_gradient_at_void_is_zero_whatever_the_logits_hold():
+    logits = torch.randn(1, 3, 2, 2).index_fill(3, torch.tensor([1]), torch.nan).requires_grad_()
+    target = torch.tensor([[[0, 255], [2, 255]]])
+    gradient = gradient_of(cross_entropy(logits, target, label_smoothing=0.1), logits)
+    assert gradient.isfinite().all()
+    assert gradient[..., 1].abs().max() == 0
+
+
+@pytest.mark.parametrize("smoothing", [-0.1, 1.5])
+def test_a_smoothing_outside_its_range_is_named(smoothing):
+    with pytest.raises(ValueError, match=f"label_smoothing is {smoothing}"):
+        cross_entropy(LOGITS, TARGET, label_smoothing=smoothing)
+
+
+def test_soft_labels_of_another_shape_are_named():
+    with pytest.raises(ValueError, match=r"soft labels need the shape \(N, K, H, W\)"):
+        cross_entropy(LOGITS, torch.zeros(1, 2, 2, 2))

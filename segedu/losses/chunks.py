@@ -1,0 +1,27 @@
+"""Pieces of a batch that fit a processor's cache."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+VALUES = 2**18
+"""How many values a piece holds: 1 MiB of float32, so that its temporaries stay in the L2 cache."""
+
+
+def chunks(logits: Tensor) -> Iterator[tuple[slice, slice]]:
+    """Slices of images and of pixels that cover ``(N, K, P)``: what fits the cache on a CPU, everything elsewhere.
+
+    Every pixel is in exactly one piece, together with all of its classes, so a piece can be taken on its own. An empty
+    batch has no pieces.
+    """
+    images, classes, pixels = logits.shape
+    run, batch = pixels, images
+    if logits.device.type == "cpu":
+        # Threads that share a piece wait for one another at the end of every operation: fewer pieces, fewer waits.
+        values = VALUES if torch.get_num_threads() == 1 else 4 * VALUES
+        run = min(pixels, values // max(1, classes))
+        batch = values // max(1, classes * run)
+    for image in range(0, images, max(1, batch)):
+        for pixel in range(0, pixels, max(1, run)):
+            yield slice(image, image + max(1, batch)), slice(pixel, pixel + max(1, run))

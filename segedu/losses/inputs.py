@@ -1,0 +1,147 @@
+"""What every loss does with what it is given: check it, and make labels safe to look up with.
+
+The promises that the losses build on: a checker says one sentence or nothing; ``safe_labels`` returns int64 labels that
+all lie in ``0..K-1`` and a boolean map of the pixels that count; nothing here waits for an accelerator.
+"""
+
+import torch
+from torch import Tensor
+
+_LABEL_DTYPES = (torch.int64, torch.int32, torch.int16, torch.uint8)
+
+
+def arithmetic_dtype(logits: Tensor) -> torch.dtype:
+    """What a loss is computed in: float64 for float64 logits, float32 for all others."""
+    return torch.float64 if logits.dtype == torch.float64 else torch.float32
+
+
+def check_shapes(logits: Tensor, target: Tensor) -> None:
+    """Raises ``TypeError`` or ``ValueError`` unless logits ``(N, K, ...)`` go with integer labels ``(N, ...)``."""
+    check_logits(logits)
+    _check_label_dtype(target)
+    if logits.ndim < 3 or target.shape != logits.shape[:1] + logits.shape[2:]:
+        raise ValueError(
+            f"target is {tuple(target.shape)} and logits are {tuple(logits.shape)}; logits (N, K, H, W) need labels "
+            "(N, H, W): upsample the logits or resize the labels with nearest neighbour"
+        )
+
+
+def check_logits(logits: Tensor) -> None:
+    """Raises ``TypeError`` where logits are no floating-point numbers."""
+    if not logits.is_floating_point():
+        raise TypeError(f"logits are {logits.dtype}; they must be raw floating-point scores, not labels")
+
+
+def check_class_weights(weight: Tensor | None, num_classes: int, name: str = "weight") -> None:
+    """Raises ``ValueError`` unless there is one weight for each class, or none at all."""
+    if weight is not None and weight.shape != (num_classes,):
+        raise ValueError(f"{name} is {tuple(weight.shape)}; it must hold one number for each of {num_classes} classes")
+
+
+def safe_labels(target: Tensor, num_classes: int, ignore_index: int) -> tuple[Tensor, Tensor]:
+    """Labels that are safe to look up with, and which of them count: int64 with void -> 0, and boolean.
+
+    A label that is neither a class nor void raises ``ValueError`` on the CPU. On CUDA that would make the host wait for
+    the device at every step, so there an assertion is queued on the device, with the same sentence: it fails the
+    program at its next synchronisation (``CUDA_LAUNCH_BLOCKING=1`` says where). Compiled code and other accelerators
+    have only the bounds checks of their own look-ups. ``check_labels``, once for a data set, is clear everywhere.
+    """
+    target = target.long()
+    void = target == ignore_index
+    index = target.masked_fill(void, 0)
+    if not torch.compiler.is_compiling():
+        limit = f"logits have {num_classes} channels"
+        if index.device.type == "cpu":
+            _raise_out_of_range(index, num_classes, ignore_index, limit)
+        elif index.device.type == "cuda":
+            inside = (index.clamp(0, num_classes - 1) == index).all()
+            torch._assert_async(inside, _out_of_range("a stray label", num_classes, ignore_index, limit))
+    return index, ~void
+
+
+def binary_labels(logits: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, Tensor, Tensor]:
+    """What a binary loss works on: logits, which pixels are of class 1, and which of them count, ``(N, P)`` each.
+
+    ``logits`` are ``(N, 1, H, W)`` or ``(N, H, W)``; ``target`` holds 0, 1 and void, in either shape, as integers or
+    booleans; the two maps that come back are boolean, and what the logits held at void is gone where it was not finite.
+    Raises what ``check_shapes`` and ``safe_labels`` raise.
+    """
+    check_logits(logits)
+    if target.dtype == torch.bool:
+        target = target.byte()
+    _check_label_dtype(target)
+    logits, target = binary_maps(logits, _narrowed(target, ignore_index))
+    positive, valid = target == 1, target != ignore_index
+    if not torch.compiler.is_compiling():
+        seen = target * valid.view(torch.uint8)  # void -> 0, without a mask: those are slow on the CPU
+        if target.device.type == "cpu" and seen.numel():
+            lowest, highest = torch.aminmax(seen)
+            if int(lowest) < 0 or int(highest) > 1:
+                worst = int(highest) if int(highest) > 1 else int(lowest)
+                raise ValueError(_stray_binary(f"class {worst}", ignore_index))
+        if target.device.type == "cuda":
+            torch._assert_async(((seen == 0) | positive).all(), _stray_binary("a stray label", ignore_index))
+    if logits.device.type != "cpu" or torch.compiler.is_compiling() or not logits.sum().isfinite():
+        logits = logits.masked_fill(~valid, 0)
+    return logits, positive & valid, valid
+
+
+def binary_maps(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """``(N, 1, H, W)`` or ``(N, H, W)`` each -> ``(N, P)`` each. Raises ``ValueError`` for other shapes."""
+    one_map, labels = (tensor.squeeze(1) if tensor.ndim == 4 else tensor for tensor in (logits, target))
+    if one_map.ndim != 3 or one_map.shape != labels.shape:
+        raise ValueError(
+            f"target is {tuple(target.shape)} and logits are {tuple(logits.shape)}; a binary loss needs one logit a "
+            "pixel, (N, 1, H, W) or (N, H, W), and labels of the same height and width"
+        )
+    return one_map.flatten(1), labels.flatten(1)
+
+
+def check_labels(target: Tensor, num_classes: int, ignore_index: int = 255) -> None:
+    """Look once at labels of any shape, on any device, and wait for the answer: are all of them classes or void?
+
+    The losses look on the CPU at every step, where that is cheap; on an accelerator they do not wait. Call this over a
+    data set before training there. Raises ``TypeError`` for what are no integers, ``ValueError`` for a stray label.
+    """
+    _check_label_dtype(target)
+    target = target.long()
+    index = target.masked_fill(target == ignore_index, 0)
+    _raise_out_of_range(index, num_classes, ignore_index, f"num_classes is {num_classes}")
+
+
+def _narrowed(target: Tensor, ignore_index: int) -> Tensor:
+    """The same labels as bytes where a look shows that they fit, which on the CPU saves more than the look costs."""
+    if (
+        target.device.type != "cpu"
+        or target.dtype == torch.uint8
+        or torch.compiler.is_compiling()
+        or not target.numel()
+    ):
+        return target
+    lowest, highest = torch.aminmax(target)
+    fits = int(lowest) >= 0 and int(highest) <= 255 and 0 <= ignore_index <= 255
+    return target.to(torch.uint8) if fits else target
+
+
+def _check_label_dtype(target: Tensor) -> None:
+    if target.dtype not in _LABEL_DTYPES:
+        raise TypeError(f"target is {target.dtype}; labels must be integers (int64 by custom, uint8 accepted)")
+
+
+def _raise_out_of_range(index: Tensor, num_classes: int, ignore_index: int, limit: str) -> None:
+    if not index.numel():
+        return
+    lowest, highest = (int(value) for value in torch.aminmax(index))
+    if lowest < 0 or highest >= num_classes:
+        worst = highest if highest >= num_classes else lowest
+        raise ValueError(_out_of_range(f"class {worst}", num_classes, ignore_index, limit))
+
+
+def _out_of_range(found: str, num_classes: int, ignore_index: int, limit: str) -> str:
+    return (
+        f"target holds {found}, but {limit}; classes are 0..{num_classes - 1} and void is ignore_index={ignore_index}"
+    )
+
+
+def _stray_binary(found: str, ignore_index: int) -> str:
+    return f"target holds {found}, but a binary loss knows the classes 0 and 1, and void is ignore_index={ignore_index}"
