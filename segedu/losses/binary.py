@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from segedu.losses.elementwise import elementwise
+from segedu.losses.elementwise import Place, elementwise
 from segedu.losses.focal import check_gamma, focal_value
 from segedu.losses.inputs import arithmetic_dtype, binary_labels, binary_maps, check_logits
 from segedu.losses.reduction import Reduction, check_reduction, reduced
@@ -119,21 +119,24 @@ class BinaryFocalLoss(nn.Module):
         )
 
 
-def sigmoid_focal_terms(logits: Tensor, side: Tensor, gamma: float) -> tuple[Tensor, Tensor]:
+def sigmoid_focal_terms(place: Place, logits: Tensor, side: Tensor, gamma: float) -> None:
     """The focal loss of each logit, and its derivative by the logit.
 
     The sign of ``side`` says which class is true, its size what the pixel weighs: 0 is void. With ``q = 1 - p`` the
     derivative is ``-q^gamma (q - gamma p log p)`` toward the true class, finite for any gamma.
     """
-    toward = logits * side.sign()
-    rest = toward.abs().neg_().exp_()
-    log_p = toward.clamp(max=0).sub_(torch.log1p(rest))
-    miss = toward.clamp_(min=0).neg_().exp_().div_(rest.add_(1))  # a mask would take longer than a second exp
+    value, slope, one, other = place
+    toward = torch.sign(side, out=one).mul_(logits)
+    rest = torch.abs(toward, out=other).neg_().exp_().log1p_()
+    log_p = torch.clamp(toward, max=0, out=value).sub_(rest)
+    miss = toward.neg_().sigmoid_()
     if gamma == 0:  # cross entropy, and half of the work
-        return log_p.mul_(-side.abs()), miss.mul_(-side)
-    dampened = miss**gamma
-    slope = torch.addcmul(log_p, miss, log_p, value=-1).mul_(gamma).sub_(miss).mul_(dampened).mul_(side)
-    return dampened.mul_(log_p).mul_(-side.abs()), slope
+        torch.mul(miss, side, out=slope).neg_()
+        value.mul_(torch.abs(side, out=one)).neg_()
+        return
+    dampened = torch.pow(miss, gamma, out=other)
+    torch.addcmul(log_p, miss, log_p, value=-1, out=slope).mul_(gamma).sub_(miss).mul_(dampened).mul_(side)
+    value.mul_(dampened).mul_(torch.abs(side, out=one)).neg_()
 
 
 def sigmoid_focal_value(logits: Tensor, side: Tensor, gamma: float) -> Tensor:

@@ -1,7 +1,7 @@
 """A loss of one number at a time, whose derivative is known in closed form."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,10 +11,25 @@ from segedu.losses.inputs import arithmetic_dtype
 _PIECE = 2**16  # values worked on at once: 256 KiB of float32, so that a handful of temporaries fit the L2 cache
 
 
-def elementwise(
-    terms: Callable[..., tuple[Tensor, Tensor]], plain: Callable[..., Tensor], x: Tensor, *given: Tensor
-) -> Tensor:
-    """``terms(x, *given)`` -> the value and the derivative by ``x``, both found in one reading of ``x``.
+class Place(NamedTuple):
+    """Where a value and its derivative are written, and memory for two steps between, all of one shape.
+
+    Fresh memory for every step would take longer than the arithmetic done in it.
+    """
+
+    value: Tensor
+    slope: Tensor
+    one: Tensor
+    other: Tensor
+
+
+def place_like(x: Tensor) -> Place:
+    """Memory for what becomes of ``x``."""
+    return Place(*(torch.empty_like(x) for _ in range(4)))
+
+
+def elementwise(terms: Callable[..., None], plain: Callable[..., Tensor], x: Tensor, *given: Tensor) -> Tensor:
+    """The value that ``terms(place, x, *given)`` writes beside the derivative by ``x``, in one reading of ``x``.
 
     ``given`` are of the shape of ``x`` and get no gradient. ``x`` comes to ``terms`` in float32 (float64 for float64),
     and the value stays so. ``plain`` is the same value in steps that autograd can follow, for ``torch.compile`` and for
@@ -31,15 +46,12 @@ class _Elementwise(torch.autograd.Function):
 
     @staticmethod
     def forward(terms: Any, plain: Any, x: Tensor, *given: Tensor) -> tuple[Tensor, Tensor]:
-        dtype = arithmetic_dtype(x)
-        if x.device.type != "cpu":
-            found: tuple[Tensor, Tensor] = terms(x.to(dtype), *given)
-            return found
+        dtype, size = arithmetic_dtype(x), _PIECE if x.device.type == "cpu" else x.numel()
         value, slope = (torch.empty(x.shape, dtype=dtype, device=x.device) for _ in range(2))
-        pieces = [torch.split(tensor.reshape(-1), _PIECE) for tensor in (value, slope, x, *given)]
+        room = torch.empty(2, min(size, x.numel()), dtype=dtype, device=x.device)
+        pieces = [torch.split(tensor.reshape(-1), max(1, size)) for tensor in (value, slope, x, *given)]
         for value_piece, slope_piece, part, *others in zip(*pieces, strict=True):
-            for place, result in zip((value_piece, slope_piece), terms(part.to(dtype), *others), strict=True):
-                place.copy_(result)
+            terms(Place(value_piece, slope_piece, *room[:, : part.numel()]), part.to(dtype), *others)
         return value, slope
 
     @staticmethod

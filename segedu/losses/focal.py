@@ -5,7 +5,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from segedu.losses.elementwise import elementwise
+from segedu.losses.elementwise import Place, elementwise
 from segedu.losses.inputs import arithmetic_dtype, check_class_weights, check_shapes, safe_labels
 from segedu.losses.pixels import true_log_probability
 from segedu.losses.reduction import Reduction, check_reduction, reduced
@@ -92,12 +92,15 @@ def check_gamma(gamma: float) -> None:
         raise ValueError(f"gamma is {gamma}; it must be 0 (cross entropy) or more")
 
 
-def focal_terms(log_p: Tensor, gamma: float) -> tuple[Tensor, Tensor]:
+def focal_terms(place: Place, log_p: Tensor, gamma: float) -> None:
     """``-(1 - p)^gamma log p`` and its derivative by ``log p``."""
-    miss = torch.expm1(log_p).neg_()
-    dampened = miss**gamma
-    ratio = torch.where(miss > 0, log_p / miss, -1)
-    return -log_p * dampened, ((1 - miss).mul_(ratio).mul_(gamma).sub_(1)).mul_(dampened)
+    value, slope, miss, dampened = place
+    torch.expm1(log_p, out=miss).neg_()
+    torch.pow(miss, gamma, out=dampened)
+    # log p / (1 - p): where both are 0 it tends to -1, but anything finite will do there, as it is dampened to 0.
+    ratio = torch.clamp(miss, min=torch.finfo(miss.dtype).tiny, out=slope).reciprocal_().mul_(log_p)
+    ratio.mul_(torch.sub(1, miss, out=value)).mul_(gamma).sub_(1).mul_(dampened)
+    torch.mul(log_p, dampened, out=value).neg_()
 
 
 def focal_value(log_p: Tensor, gamma: float) -> Tensor:

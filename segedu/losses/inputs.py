@@ -59,6 +59,11 @@ def safe_labels(target: Tensor, num_classes: int, ignore_index: int) -> tuple[Te
     return index, ~void
 
 
+def kept_labels(index: Tensor, num_classes: int) -> Tensor:
+    """Safe labels in as few bytes as they need, to wait for the backward pass in; ``.long()`` looks up with them."""
+    return index.to(torch.uint8 if num_classes <= 256 else torch.int32)
+
+
 def binary_labels(logits: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, Tensor, Tensor]:
     """What a binary loss works on: logits, which pixels are of class 1, and which of them count, ``(N, P)`` each.
 
@@ -70,20 +75,11 @@ def binary_labels(logits: Tensor, target: Tensor, ignore_index: int) -> tuple[Te
     if target.dtype == torch.bool:
         target = target.byte()
     _check_label_dtype(target)
-    logits, target = binary_maps(logits, _narrowed(target, ignore_index))
-    positive, valid = target == 1, target != ignore_index
-    if not torch.compiler.is_compiling():
-        seen = target * valid.view(torch.uint8)  # void -> 0, without a mask: those are slow on the CPU
-        if target.device.type == "cpu" and seen.numel():
-            lowest, highest = torch.aminmax(seen)
-            if int(lowest) < 0 or int(highest) > 1:
-                worst = int(highest) if int(highest) > 1 else int(lowest)
-                raise ValueError(_stray_binary(f"class {worst}", ignore_index))
-        if target.device.type == "cuda":
-            torch._assert_async(((seen == 0) | positive).all(), _stray_binary("a stray label", ignore_index))
+    logits, target = binary_maps(logits, target)
+    positive, valid = _two_maps(target, ignore_index)
     if logits.device.type != "cpu" or torch.compiler.is_compiling() or not logits.sum().isfinite():
         logits = logits.masked_fill(~valid, 0)
-    return logits, positive & valid, valid
+    return logits, positive, valid
 
 
 def binary_maps(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -109,18 +105,24 @@ def check_labels(target: Tensor, num_classes: int, ignore_index: int = 255) -> N
     _raise_out_of_range(index, num_classes, ignore_index, f"num_classes is {num_classes}")
 
 
-def _narrowed(target: Tensor, ignore_index: int) -> Tensor:
-    """The same labels as bytes where a look shows that they fit, which on the CPU saves more than the look costs."""
-    if (
-        target.device.type != "cpu"
-        or target.dtype == torch.uint8
-        or torch.compiler.is_compiling()
-        or not target.numel()
-    ):
-        return target
-    lowest, highest = torch.aminmax(target)
-    fits = int(lowest) >= 0 and int(highest) <= 255 and 0 <= ignore_index <= 255
-    return target.to(torch.uint8) if fits else target
+def _two_maps(target: Tensor, ignore_index: int) -> tuple[Tensor, Tensor]:
+    """Which pixels are of class 1, and which of them count, boolean. Raises ``ValueError`` for a stray label."""
+    on_cpu = target.device.type == "cpu" and not torch.compiler.is_compiling()
+    if on_cpu and ignore_index == 255 and target.numel():
+        lowest, highest = torch.aminmax(target)
+        # Comparing takes a CPU many times as long as arithmetic on bytes: void, 0 and 1 become 0, 1 and 2.
+        ranks = target.to(torch.uint8) + 1
+        if int(lowest) >= 0 and int(highest) <= 255 and int(ranks.amax()) <= 2:
+            positive = ranks >> 1
+            return positive.view(torch.bool), (ranks - positive).view(torch.bool)
+    valid = target != ignore_index
+    positive = (target == 1) & valid
+    stray = valid & ~positive & (target != 0)
+    if on_cpu and stray.any():
+        raise ValueError(_stray_binary(f"class {int(target[stray][0])}", ignore_index))
+    if target.device.type == "cuda" and not torch.compiler.is_compiling():
+        torch._assert_async(~stray.any(), _stray_binary("a stray label", ignore_index))
+    return positive, valid
 
 
 def _check_label_dtype(target: Tensor) -> None:

@@ -8,9 +8,10 @@ from torch import Tensor
 
 from segedu.losses.chunks import chunks
 from segedu.losses.gpu import takes_kernels
-from segedu.losses.inputs import arithmetic_dtype
+from segedu.losses.inputs import arithmetic_dtype, kept_labels
 from segedu.losses.lovasz_sorted import jaccard_steps
-from segedu.losses.masses import accumulator, powers_of, scratch
+from segedu.losses.masses import accumulator
+from segedu.losses.powers import powers_of, scratch
 from segedu.losses.tversky import Over
 
 _MOST_BINS = 2**22  # of all classes together: up to here a bin's number is exact in float32, to a quarter
@@ -58,15 +59,15 @@ class _InBins(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-        *tensors, ctx.over, ctx.bins = inputs
+        logits, index, valid, ctx.over, ctx.bins = inputs
         ctx.mark_non_differentiable(*output[1:])
-        ctx.save_for_backward(*tensors, *output[2:])
+        ctx.save_for_backward(logits, kept_labels(index, logits.shape[1]), valid, *output[2:])
 
     @staticmethod
     def backward(ctx: Any, slope: Tensor, *_: Tensor) -> tuple[Tensor, None, None, None, None]:
         logits, index, valid, by_true, by_false, log_sum = ctx.saved_tensors
         if torch.is_grad_enabled():  # a second derivative is wanted: say the same in steps that autograd can follow
-            loss, _size = _in_one_expression(logits, index, valid, ctx.over, ctx.bins)
+            loss, _size = _in_one_expression(logits, index.long(), valid, ctx.over, ctx.bins)
             return *torch.autograd.grad(loss, logits, slope, create_graph=True), None, None, None, None
         slopes = (slope[..., None] * by_true, slope[..., None] * by_false)
         if takes_kernels(logits):
@@ -109,7 +110,7 @@ def _gradient(logits: Tensor, index: Tensor, log_sum: Tensor, by_true: Tensor, b
     room, more_room, key_room = (scratch(logits, dtype) for dtype in (log_sum.dtype, log_sum.dtype, torch.int32))
     first_bins = _first_bins(logits, bins)
     for image, pixels in _pieces(logits):
-        values, labels = logits[image, :, pixels], index[image, None, pixels]
+        values, labels = logits[image, :, pixels], index[image, None, pixels].long()
         softmax, steps = torch.sub(values, log_sum[image, pixels], out=room(values)).exp_(), more_room(values)
         keys = key_room(values).copy_(torch.add(first_bins, softmax, alpha=bins - 1, out=steps))
         torch.index_select(by_false[image], 0, keys.flatten(), out=steps.view(-1))

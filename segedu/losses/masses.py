@@ -1,6 +1,5 @@
 """What a region loss needs of a batch: how much of each class is predicted, how much of that is right, and its size."""
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -8,7 +7,8 @@ from torch import Tensor
 
 from segedu.losses.chunks import chunks
 from segedu.losses.gpu import takes_kernels
-from segedu.losses.inputs import arithmetic_dtype
+from segedu.losses.inputs import arithmetic_dtype, kept_labels
+from segedu.losses.powers import powers_of, scratch
 
 
 class Masses(NamedTuple):
@@ -79,13 +79,14 @@ class _ClassMasses(torch.autograd.Function):
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> None:
         ctx.mark_non_differentiable(*output[2:])
-        ctx.save_for_backward(*inputs, output[3])
+        logits, index, valid = inputs
+        ctx.save_for_backward(logits, kept_labels(index, logits.shape[1]), valid, output[3])
 
     @staticmethod
     def backward(ctx: Any, slope: Tensor, own_slope: Tensor, *_: Tensor) -> tuple[Tensor, None, None]:
         logits, index, valid, log_sum = ctx.saved_tensors
         if torch.is_grad_enabled():  # a second derivative is wanted: say the same in steps that autograd can follow
-            masses = _in_one_expression(logits, index, valid)
+            masses = _in_one_expression(logits, index.long(), valid)
             return *torch.autograd.grad(masses, logits, (slope, own_slope), create_graph=True), None, None
         if takes_kernels(logits):
             from segedu.losses import triton_masses
@@ -118,39 +119,13 @@ def _gradient(logits: Tensor, index: Tensor, log_sum: Tensor, slope: Tensor, own
     slope, own_slope = slope.to(log_sum.dtype)[..., None], own_slope.to(log_sum.dtype)
     out, room, more_room = torch.empty_like(logits), scratch(logits, log_sum.dtype), scratch(logits, log_sum.dtype)
     for images, pixels in chunks(logits):
-        values, labels = logits[images, :, pixels], index[images, None, pixels]
+        values, labels = logits[images, :, pixels], index[images, None, pixels].long()
         softmax = torch.sub(values, log_sum[images, None, pixels], out=room(values)).exp_()
         own_steps = own_slope[images].gather(1, labels[:, 0])[:, None]
         mean = _product(slope[images].mT, softmax).addcmul_(softmax.gather(1, labels), own_steps)
         steps = torch.sub(slope[images], mean, out=more_room(values)).scatter_add_(1, labels, own_steps)
         torch.mul(softmax, steps, out=out[images, :, pixels])
     return out
-
-
-def powers_of(values: Tensor, room: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-    """Powers that a softmax is the shares of, their sum over the classes (the dimension before the last) and its
-    log-sum-exp.
-
-    They are ``exp(values)`` where their sums are far from the ends of float32, as those of a network's logits are;
-    else the largest value is subtracted first, which takes two passes more.
-    """
-    powers = torch.exp(values.to(room(values).dtype), out=room(values))
-    totals = powers.sum(-2)
-    if totals.numel() and all(1e-20 < float(end) < 1e20 for end in totals.aminmax()):
-        return powers, totals, totals.log()
-    largest = values.amax(-2, keepdim=True).to(powers.dtype)
-    totals = torch.sub(values, largest, out=powers).exp_().sum(-2)
-    return powers, totals, totals.log().add_(largest.squeeze(-2))
-
-
-def scratch(logits: Tensor, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
-    """Memory for one chunk, taken once: ``room(values)`` is an uninitialised tensor of the shape of ``values``.
-
-    Fresh memory of that size comes from the system page by page, which takes longer than the arithmetic done in it.
-    """
-    first = next(chunks(logits), (slice(0), slice(0)))
-    memory = torch.empty(logits[first[0], :, first[1]].numel(), dtype=dtype, device=logits.device)
-    return lambda values: memory[: values.numel()].view(values.shape)
 
 
 def _product(left: Tensor, right: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from segedu.losses.binary import sigmoid_focal_terms, sigmoid_focal_value
 from segedu.losses.chunks import chunks
+from segedu.losses.elementwise import place_like
 from segedu.losses.focal import check_gamma
 from segedu.losses.inputs import arithmetic_dtype, check_shapes, safe_labels
 from segedu.losses.reduction import Reduction, check_reduction, reduced
@@ -101,10 +102,11 @@ class _OneVsRest(torch.autograd.Function):
 
 def _terms(values: Tensor, index: Tensor, gamma: float, alpha: float | None) -> tuple[Tensor, Tensor]:
     """The binary losses ``(N, K, P)`` and their derivatives: first as if all were class 0, then the true one's."""
-    rest, own = (values.new_full((), side) for side in _sides(alpha))
-    everywhere = sigmoid_focal_terms(values, rest, gamma)
-    true_class = sigmoid_focal_terms(values.gather(1, index), own, gamma)
-    value, slope = (whole.scatter_(1, index, part) for whole, part in zip(everywhere, true_class, strict=True))
+    true_values = values.gather(1, index)
+    everywhere, true_class = place_like(values), place_like(true_values)
+    for place, part, side in zip((everywhere, true_class), (values, true_values), _sides(alpha), strict=True):
+        sigmoid_focal_terms(place, part, part.new_full((), side).expand_as(part), gamma)
+    value, slope = (whole.scatter_(1, index, part) for whole, part in zip(everywhere[:2], true_class[:2], strict=True))
     return value, slope
 
 

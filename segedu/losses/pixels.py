@@ -10,7 +10,8 @@ from torch import Tensor
 
 from segedu.losses.chunks import chunks
 from segedu.losses.gpu import takes_kernels
-from segedu.losses.inputs import arithmetic_dtype
+from segedu.losses.inputs import arithmetic_dtype, kept_labels
+from segedu.losses.powers import powers_of, scratch
 
 
 def true_log_probability(logits: Tensor, index: Tensor, valid: Tensor, smoothing: float = 0.0) -> Tensor:
@@ -31,12 +32,6 @@ def true_log_probability(logits: Tensor, index: Tensor, valid: Tensor, smoothing
     return found
 
 
-def log_sum_exp(values: Tensor) -> Tensor:
-    """``values.logsumexp(1)`` of finite ``(N, K, P)``, in fewer passes."""
-    largest = values.amax(1, keepdim=True)
-    return torch.sub(values, largest).exp_().sum(1).log_().add_(largest[:, 0])
-
-
 class _TrueLogProbability(torch.autograd.Function):
     """The value beside each pixel's log-sum-exp: in kernels on a GPU, elsewhere in chunks that fit the cache."""
 
@@ -48,24 +43,24 @@ class _TrueLogProbability(torch.autograd.Function):
             found, log_sum = triton_pixels.true_log_probability(logits, index, valid, smoothing)
             return found, log_sum
         log_sum = torch.empty_like(index, dtype=arithmetic_dtype(logits))
-        score = torch.empty_like(log_sum)
+        score, room = torch.empty_like(log_sum), scratch(logits, log_sum.dtype)
         for images, pixels in chunks(logits):
-            values = logits[images, :, pixels].to(log_sum.dtype)
-            log_sum[images, pixels] = log_sum_exp(values)
+            values = logits[images, :, pixels]
+            *_, log_sum[images, pixels] = powers_of(values, room)
             score[images, pixels] = _labelled_score(values, index[images, pixels], smoothing)
         return score.sub_(log_sum).masked_fill_(~valid, 0), log_sum
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor, float], output: tuple[Tensor, Tensor]) -> None:
-        *tensors, ctx.smoothing = inputs
+        logits, index, valid, ctx.smoothing = inputs
         ctx.mark_non_differentiable(output[1])
-        ctx.save_for_backward(*tensors, output[1])
+        ctx.save_for_backward(logits, kept_labels(index, logits.shape[1]), valid, output[1])
 
     @staticmethod
     def backward(ctx: Any, slope: Tensor, _: Tensor) -> tuple[Tensor, None, None, None]:
         logits, index, valid, log_sum = ctx.saved_tensors
         if torch.is_grad_enabled():  # a second derivative is wanted: say the same in steps that autograd can follow
-            value = _in_one_expression(logits, index, valid, ctx.smoothing)
+            value = _in_one_expression(logits, index.long(), valid, ctx.smoothing)
             return *torch.autograd.grad(value, logits, slope, create_graph=True), None, None, None
         if takes_kernels(logits):
             from segedu.losses import triton_pixels
@@ -81,7 +76,7 @@ class _TrueLogProbability(torch.autograd.Function):
             torch.sub(logits[images, :, pixels], log_sum[images, None, pixels], out=slopes).exp_().mul_(-steps)
             if ctx.smoothing:
                 slopes.add_(steps, alpha=ctx.smoothing / logits.shape[1])
-            slopes.scatter_add_(1, index[images, None, pixels], steps * (1 - ctx.smoothing))
+            slopes.scatter_add_(1, index[images, None, pixels].long(), steps * (1 - ctx.smoothing))
             if spoilt:
                 slopes.masked_fill_(~valid[images, None, pixels], 0)
             if slopes is not place:
@@ -95,6 +90,7 @@ def _in_one_expression(logits: Tensor, index: Tensor, valid: Tensor, smoothing: 
 
 
 def _labelled_score(values: Tensor, index: Tensor, smoothing: float) -> Tensor:
-    """The logit of the (smoothed) label: ``(N, K, P), (N, P) -> (N, P)``."""
-    true_class = values.gather(1, index[:, None])[:, 0]
-    return torch.lerp(true_class, values.mean(1), smoothing) if smoothing else true_class
+    """The logit of the (smoothed) label in the type of arithmetic: ``(N, K, P), (N, P) -> (N, P)``."""
+    dtype = arithmetic_dtype(values)
+    true_class = values.gather(1, index[:, None])[:, 0].to(dtype)
+    return torch.lerp(true_class, values.mean(1, dtype=dtype), smoothing) if smoothing else true_class

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from segedu.losses.chunks import chunks
 from segedu.losses.inputs import arithmetic_dtype, check_logits
-from segedu.losses.pixels import log_sum_exp
+from segedu.losses.powers import powers_of, scratch
 
 
 def check_shares(logits: Tensor, shares: Tensor) -> None:
@@ -42,10 +42,10 @@ class _SharedLogProbability(torch.autograd.Function):
     @staticmethod
     def forward(logits: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
         log_sum = logits.new_empty((logits.shape[0], logits.shape[2]), dtype=arithmetic_dtype(logits))
-        found = torch.empty_like(log_sum)
+        found, room = torch.empty_like(log_sum), scratch(logits, log_sum.dtype)
         for images, pixels in chunks(logits):
             values, part = (tensor[images, :, pixels].to(found.dtype) for tensor in (logits, shares))
-            log_sum[images, pixels] = log_sum_exp(values)
+            *_, log_sum[images, pixels] = powers_of(values, room)
             terms = torch.sub(values, log_sum[images, None, pixels]).mul_(part)
             found[images, pixels] = terms.masked_fill_(part == 0, 0).sum(1)
         return found, log_sum

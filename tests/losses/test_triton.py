@@ -47,17 +47,19 @@ def compiled(monkeypatch, tmp_path):
 
 
 def passes(logits, index, valid, slopes):
-    """What each operator returns."""
+    """What each operator returns; the ways back read the labels in the bytes that they are kept in."""
     from segedu.losses import triton_lovasz, triton_masses, triton_pixels
+    from segedu.losses.inputs import kept_labels
 
     found, log_sum = triton_pixels.true_log_probability(logits, index, valid, 0.1)
     sums, _ = triton_masses.class_masses(logits, index, valid)
     counts, _ = triton_lovasz.softmax_histograms(logits, index, valid, slopes.shape[-1])
+    kept = kept_labels(index, logits.shape[1])
     return [
         *(found, log_sum, sums, counts),
-        triton_pixels.true_log_probability_backward(logits, index, valid, log_sum, found, 0.1),
-        triton_masses.class_masses_backward(logits, index, log_sum, sums[0], sums[1]),
-        triton_lovasz.softmax_histograms_backward(logits, index, log_sum, slopes, slopes),
+        triton_pixels.true_log_probability_backward(logits, kept, valid, log_sum, found, 0.1),
+        triton_masses.class_masses_backward(logits, kept, log_sum, sums[0], sums[1]),
+        triton_lovasz.softmax_histograms_backward(logits, kept, log_sum, slopes, slopes),
     ]
 
 
