@@ -95,6 +95,14 @@ SkipSurgeryExplorer(model, images, labels, cells.classes, cells.palette, cells.m
 """,
         ("skip 1 ×",),
     ),
+    "mask editor": Setup(
+        "from segedu.classroom.explorers import MaskEditor\nMaskEditor()",
+        ("tolerance",),
+    ),
+    "loss landscape": Setup(
+        "from segedu.classroom.explorers import LossLandscape\nLossLandscape()",
+        ("p", "object, %"),
+    ),
 }
 
 # The stage draws inside an animation frame: when the next one begins, the frame with its picture has been handed over.

@@ -38,9 +38,12 @@ def test_makes_the_environment_once_and_again_when_something_changed(course, mon
     (course / "requirements.txt").write_text("# something else\n")
     environment.prepare(course)
     assert calls == ["install", "install"]
-    environment.python_of(course / ".venv").unlink()  # as when the system's Python was replaced
+    python = environment.python_of(course / ".venv")
+    python.unlink()  # as when the system's Python was replaced
+    monkeypatch.setattr(environment, "create", lambda venv: (calls.append("create"), python.symlink_to(sys.executable)))
     environment.prepare(course)
-    assert environment.runs(environment.python_of(course / ".venv"))
+    assert calls == ["install", "install", "create", "install"]
+    assert environment.runs(python)
 
 
 def test_an_installation_that_failed_is_not_taken_for_done(course, monkeypatch):

@@ -26,7 +26,7 @@ class Tally(ABC):
         """Forget everything seen so far."""
         with torch.inference_mode(False):  # sums outlive the mode that they happen to be made in
             self._sums = {
-                name: torch.zeros(shape, dtype=narrowed(dtype, self.device), device=self.device)
+                name: torch.zeros(shape, dtype=narrowed(dtype, self.device), device=self.device or "cpu")
                 for name, (shape, dtype) in self._kept().items()
             }
 

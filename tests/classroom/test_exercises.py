@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from segedu.classroom.exercises import dilation, fcn, segnet, unet
+from segedu.classroom.exercises import dilation, fcn, losses, segnet, unet
 from segedu.classroom.exercises.exercise import Exercise, Hint, Mistake, one_tensor
 
-EXERCISES = {name: getattr(lesson, name) for lesson in (fcn, unet, segnet, dilation) for name in lesson.__all__}
+EXERCISES = {name: getattr(lesson, name) for lesson in (fcn, unet, segnet, dilation, losses) for name in lesson.__all__}
 REPAIRS = {name: exercise for name, exercise in EXERCISES.items() if exercise.given}
 MUTANTS = [(name, number) for name, exercise in EXERCISES.items() for number in range(len(exercise.mistakes))]
 each = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=EXERCISES.keys())

@@ -272,3 +272,25 @@ def test_u_shape_leaves_the_model_as_it_was(shown):
     diagrams.u_shape(model, (32, 32))
     assert [module.training for module in model.modules()] == modes
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
+
+
+def test_loss_curves_are_the_closed_forms(monkeypatch, shown):
+    drawn = []
+    monkeypatch.setattr("matplotlib.axes.Axes.plot", lambda self, x, y, **style: drawn.append((x, y)))
+    monkeypatch.setattr("matplotlib.axes.Axes.legend", lambda self: None)
+    diagrams.loss_curves(gamma=3)
+    p = drawn[0][0]
+    names = ("ce", "ce pull", "focal", "focal pull", "dice", "dice pull")
+    values = {name: y for name, (_, y) in zip(names, drawn, strict=True)}
+    size = p + 99 * 0.01 + 1  # what is predicted, and the one pixel that is true
+    expected = {
+        "ce": -p.log(),
+        "ce pull": 1 - p,
+        "focal": -((1 - p) ** 3) * p.log(),
+        "focal pull": (1 - p) ** 3 * (1 - p - 3 * p * p.log()),
+        "dice": 1 - 2 * p / size,
+        "dice pull": 100 * p * (1 - p) * 2 * (size - p) / size**2,
+    }
+    for name, curve in expected.items():
+        torch.testing.assert_close(values[name], curve, rtol=1e-5, atol=1e-7)
+    assert "focal loss with γ = 3" in shown.attributes["alt"]

@@ -23,29 +23,6 @@ def test_interpreted_kernels_agree_with_the_cpu():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.fixture
-def compiled(monkeypatch, tmp_path):
-    """The assembly of each kernel that a test calls, compiled for an H100 instead of launched."""
-    from triton.backends.compiler import GPUTarget
-    from triton.runtime import JITFunction, driver
-
-    class H100:
-        get_current_device = staticmethod(lambda: "nowhere")
-        get_current_stream = staticmethod(lambda device: 0)
-        get_current_target = staticmethod(lambda: GPUTarget("cuda", 90, 32))
-
-    found, run = {}, JITFunction.run
-
-    def compile_only(kernel, *arguments, warmup, **options):
-        made = run(kernel, *arguments, warmup=True, **options)
-        found[kernel.__module__.rpartition(".")[2] + kernel.__name__] = made.asm["ptx"]
-
-    monkeypatch.setattr(driver, "_active", H100())
-    monkeypatch.setattr(JITFunction, "run", compile_only)
-    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
-    return found
-
-
 def passes(logits, index, valid, slopes):
     """What each operator returns; the ways back read the labels in the bytes that they are kept in."""
     from segedu.losses import triton_lovasz, triton_masses, triton_pixels
@@ -69,17 +46,41 @@ def scene():
     return torch.zeros(1, 19, 64, dtype=torch.bfloat16), index, index == 0, torch.zeros(1, 19, 1000)
 
 
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+    """The assembly of each kernel, compiled for an H100 instead of launched, and what its operator then returned."""
+    from triton.backends.compiler import GPUTarget
+    from triton.runtime import JITFunction, driver
+
+    class H100:
+        get_current_device = staticmethod(lambda: "nowhere")
+        get_current_stream = staticmethod(lambda device: 0)
+        get_current_target = staticmethod(lambda: GPUTarget("cuda", 90, 32))
+
+    found, run = {}, JITFunction.run
+
+    def compile_only(kernel, *arguments, warmup, **options):
+        made = run(kernel, *arguments, warmup=True, **options)
+        found[kernel.__module__.rpartition(".")[2] + kernel.__name__] = made.asm["ptx"]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(driver, "_active", H100())
+        patch.setattr(JITFunction, "run", compile_only)
+        patch.setenv("TRITON_CACHE_DIR", str(tmp_path_factory.mktemp("kernels")))
+        return found, passes(*scene())
+
+
 def test_kernels_compile_for_a_gpu(compiled):
-    passes(*scene())
+    assemblies, _ = compiled
     modules = ("triton_pixels", "triton_masses", "triton_lovasz")
-    assert set(compiled) == {module + way for module in modules for way in ("_forward", "_backward")}
-    for assembly in compiled.values():
+    assert set(assemblies) == {module + way for module in modules for way in ("_forward", "_backward")}
+    for assembly in assemblies.values():
         assert "__assertfail" in assembly  # a label that is no class is told
         assert not re.search(r"\b(atom|red)\.\S+\.b?f(16|32|64)", assembly)  # what is added atomically are integers
 
 
 def test_fake_tensors_take_the_shapes_of_real_ones(compiled):
-    real = passes(*scene())
+    _, real = compiled
     with FakeTensorMode() as mode:
         fake = passes(*map(mode.from_tensor, scene()))
     for ours, theirs in zip(fake, real, strict=True):

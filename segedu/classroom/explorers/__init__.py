@@ -4,6 +4,8 @@ from segedu.classroom.explorers.dilation import DilationExplorer
 from segedu.classroom.explorers.explorer import Explorer
 from segedu.classroom.explorers.fusion import FusionExplorer
 from segedu.classroom.explorers.gridding import GriddingExplorer
+from segedu.classroom.explorers.loss_landscape import LossLandscape
+from segedu.classroom.explorers.mask_editor import MaskEditor
 from segedu.classroom.explorers.receptive_field import ReceptiveFieldExplorer
 from segedu.classroom.explorers.skip_surgery import SkipSurgeryExplorer
 from segedu.classroom.explorers.stage import Stage
@@ -14,6 +16,8 @@ __all__ = [
     "Explorer",
     "FusionExplorer",
     "GriddingExplorer",
+    "LossLandscape",
+    "MaskEditor",
     "ReceptiveFieldExplorer",
     "SkipSurgeryExplorer",
     "Stage",
