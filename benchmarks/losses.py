@@ -21,14 +21,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from segedu.losses.binary import binary_focal_loss
-from segedu.losses.binary_regions import binary_dice_loss
-from segedu.losses.cross_entropy import cross_entropy
-from segedu.losses.focal import focal_loss
-from segedu.losses.lovasz import lovasz_loss
-from segedu.losses.ohem import ohem_cross_entropy
-from segedu.losses.one_vs_rest import one_vs_rest_focal_loss
-from segedu.losses.regions import dice_loss, jaccard_loss, tversky_loss
+from segedu.losses import (
+    binary_dice_loss,
+    binary_focal_loss,
+    cross_entropy,
+    dice_loss,
+    focal_loss,
+    jaccard_loss,
+    lovasz_loss,
+    ohem_cross_entropy,
+    one_vs_rest_focal_loss,
+    tversky_loss,
+)
 from segedu.profile import peak_memory
 
 CLASSES, VOID, VALUE_TOLERANCE, GRADIENT_TOLERANCE = 19, 255, 1e-3, 1e-2

@@ -11,12 +11,11 @@ Room = Callable[[Tensor], Tensor]
 
 
 def powers_of(values: Tensor, room: Room) -> tuple[Tensor, Tensor, Tensor]:
-    """Powers that a softmax is the shares of, their sum over the classes (the dimension before the last) and its
-    log-sum-exp.
+    """Powers that a softmax is the shares of, their sum over the classes, and the log-sum-exp.
 
-    On the CPU they are ``exp(values)`` where the sums are far from the ends of float32, as those of a network's logits
-    are; else, and where a look at the sums would make the host wait, the largest value is subtracted first, which takes
-    two passes more.
+    ``(..., K, P)``: the classes are the dimension before the last. On the CPU the powers are ``exp(values)`` where the
+    sums are far from the ends of float32, as those of a network's logits are; else, and where a look at the sums would
+    make the host wait, the largest value is subtracted first, which takes two passes more.
     """
     powers = room(values)
     if values.device.type == "cpu":

@@ -118,6 +118,19 @@ def one_tensor(returned: Any) -> Observed:
     return {"the result": returned.detach()}
 
 
+def one_number(returned: Any) -> Observed:
+    """Observe an answer that is one number: a tensor with a single entry, or one of Python's or numpy's."""
+    try:
+        value = torch.as_tensor(returned).detach().double()
+    except (TypeError, ValueError, RuntimeError):
+        raise Hint(f"return one number; the function returns {reprlib.repr(returned)}.") from None
+    if value.numel() != 1:
+        raise Hint(f"return one number for the whole batch; the function returns {tuple(value.shape)} of them.")
+    if value.isnan():
+        raise Hint("the result is not a number (NaN): somewhere 0 is divided by 0, or a logarithm taken of less.")
+    return {"the result": value.reshape(())}
+
+
 def _wrong(text: str) -> Result:
     return Result("not right yet", text)
 
@@ -169,6 +182,8 @@ def _unequal(name: str, mine: Tensor, right: Tensor) -> str:
         return f"{name} is {mine.tolist()}; it should be {right.tolist()}."
     if mine.shape != right.shape:
         return f"{name} has shape {tuple(mine.shape)}; it should be {tuple(right.shape)}."
+    if not right.dim():
+        return f"{name} is {float(mine):.4g}; it should be {float(right):.4g}."
     return f"{name} has the right shape {tuple(right.shape)}, but other numbers than it should."
 
 

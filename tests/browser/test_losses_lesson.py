@@ -1,0 +1,47 @@
+"""Lesson 07 as a reader meets it: every cell runs, both explorers answer, and the verdicts stand below.
+
+Screenshots: ``lesson_loss_landscape_light_1280.png`` and the like, in the folder of the fixture ``shots``.
+"""
+
+from pathlib import Path
+
+import pytest
+from looks import TALL, THEMES, WIDTHS, mispainted
+
+from segedu.classroom.explorers import LossLandscape, MaskEditor
+
+expect = pytest.importorskip("playwright.sync_api").expect
+
+LESSON = Path(__file__).resolve().parents[2] / "notebooks" / "07_losses.ipynb"
+
+
+@pytest.mark.slow
+def test_the_lesson_runs_and_its_explorers_answer(lab, shots):
+    lab.page.set_viewport_size({"width": WIDTHS[0], "height": TALL})
+    lab.open(LESSON)
+    lab.run_all()
+    expect(lab.page.locator(".segedu-explorer")).to_have_count(2)
+    landscape, editor = lab.explorer(0), lab.explorer(1)
+    twins = LossLandscape(), MaskEditor()
+    for explorer, twin in zip((landscape, editor), twins, strict=True):
+        expect(explorer.words).to_have_text(twin.stage.words)
+
+    landscape.drag("object, %", 21)
+    landscape.select("show").select_option("its pull")
+    twins[0].state = {"objects": 21, "pulls": True}
+    editor.select("truth").select_option("1 % speck")
+    editor.button("Clear").click()
+    twins[1].masks.truth.value = "1 % speck"
+    twins[1].masks.buttons["Clear"].click()
+    for theme in THEMES:
+        lab.theme(theme)
+        for width in WIDTHS:
+            lab.page.set_viewport_size({"width": width, "height": TALL})
+            for name, explorer, twin in zip(("loss_landscape", "mask_editor"), (landscape, editor), twins, strict=True):
+                expect(explorer.words).to_have_text(twin.stage.words)
+                explorer.screenshot(shots / f"lesson_{name}_{theme}_{width}.png")
+        assert mispainted(editor, twins[1].stage, [("truth", 7, 11), ("prediction", 0, 0)]) == []
+
+    claims, verdicts = zip(*lab.verdicts, strict=True)
+    assert [*claims] == ["L1", "L2", "L3", "L4", "L5", "L6", "L7"]
+    assert {*verdicts} <= {"holds", "holds with limits", "refuted"}
