@@ -9,7 +9,7 @@ from hypothesis import settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
-settings.register_profile("segedu", deadline=None, max_examples=25, print_blob=True)
+settings.register_profile("segedu", deadline=None, max_examples=15, print_blob=True)
 settings.load_profile("segedu")
 
 

@@ -21,10 +21,10 @@ cases = pytest.mark.parametrize(
     ("images", "classes", "size", "dtype", "void", "memory_format"),
     [
         (2, 3, (13, 79), torch.float32, 0.3, torch.contiguous_format),
-        (1, 19, (4, 4), torch.float32, 0.3, torch.channels_last),
+        (1, 19, (2, 4), torch.float32, 0.3, torch.channels_last),
         (1, 1, (1, 5), torch.float32, 0.3, torch.contiguous_format),
         (3, 2, (2, 3), torch.float64, 0.3, torch.channels_last),
-        (1, 21, (5, 7), torch.bfloat16, 0.3, torch.contiguous_format),
+        (1, 21, (2, 3), torch.bfloat16, 0.3, torch.contiguous_format),
         (1, 3, (4, 4), torch.float16, 0.0, torch.contiguous_format),
         (1, 2, (3, 3), torch.float32, 1.0, torch.contiguous_format),
     ],

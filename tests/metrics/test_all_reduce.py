@@ -1,5 +1,7 @@
 """Two gloo processes: each metric reports the whole data set on every rank."""
 
+import sys
+
 import torch
 import torch.distributed as dist
 
@@ -16,7 +18,9 @@ from segedu.metrics import (
 
 
 def test_metrics_add_over_processes(tmp_path):
-    torch.multiprocessing.spawn(_reduce, args=(str(tmp_path / "meeting"),), nprocs=2)
+    # A fork has everything imported already; where there is none, a process starts from nothing.
+    method = "fork" if sys.platform == "linux" else "spawn"
+    torch.multiprocessing.start_processes(_reduce, args=(str(tmp_path / "meeting"),), nprocs=2, start_method=method)
 
 
 def _reduce(rank, meeting):
