@@ -169,7 +169,6 @@ def contest() -> dict[str, dict[str, Way]]:
     """For each loss the ways to compute it, ours first."""
     found = {name: {"segedu": Way(loss, loss)} for name, loss in OURS.items()}
     found["cross entropy"]["torch"] = Way(partial(F.cross_entropy, ignore_index=VOID), cross_entropy)
-    found["lovasz"]["segedu, sorted"] = Way(partial(lovasz_loss, bins=None), lovasz_loss)
     found["ohem"]["as in BiSeNet"] = Way(ohem_of_the_hardest, ohem_cross_entropy)
     found["ohem"]["as in mmsegmentation"] = Way(ohem_by_probability, ohem_cross_entropy)
     for module, ways in PEERS.items():
@@ -244,7 +243,7 @@ def main() -> None:
         peaks = {library: peak(run, logits) for library, run in runs.items()}
         for threads in arguments.threads if on_cpu else [1]:
             torch.set_num_threads(threads)
-            times = common.interleaved(runs) if on_cpu else by_the_device_clock(runs)
+            times = common.interleaved(runs, repeats=5, warm_up=1) if on_cpu else by_the_device_clock(runs)
             for library, taken in times.items():
                 rows.append(
                     {
