@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+from abc import ABCMeta, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, ClassVar, Generic, Self, TypeVar
@@ -17,7 +18,11 @@ State = Mapping[str, Any]
 Result = TypeVar("Result")
 
 
-class Explorer(ipywidgets.VBox, Generic[Result]):  # type: ignore[misc]
+class _AbstractWidget(type(ipywidgets.VBox), ABCMeta):  # type: ignore[misc]
+    """The class of widgets that cannot be made before they have all of their methods."""
+
+
+class Explorer(ipywidgets.VBox, Generic[Result], metaclass=_AbstractWidget):  # type: ignore[misc]
     """Binds ipywidgets controls to ``compute(state) -> result``, and the result to a `Stage`.
 
     A subclass defines `compute` (pure, so that a test can hold it to the library), `draw`, `marks` and `words`.
@@ -52,21 +57,21 @@ class Explorer(ipywidgets.VBox, Generic[Result]):  # type: ignore[misc]
         super().__init__([panel, self.stage])
         self.add_class("segedu-explorer")
 
+    @abstractmethod
     def compute(self, state: State) -> Result:
         """What the controls ask for, with no side effect."""
-        raise NotImplementedError
 
+    @abstractmethod
     def draw(self, result: Result) -> Scene:
         """The picture of a result."""
-        raise NotImplementedError
 
+    @abstractmethod
     def marks(self, result: Result, scene: Scene, cell: Cell | None) -> list[Primitive]:
         """What to draw over the scene, with the cell that the reader points at, if any; cheaper than a new scene."""
-        raise NotImplementedError
 
+    @abstractmethod
     def words(self, result: Result, scene: Scene, cell: Cell | None) -> str:
         """What is shown now, in words; with the cell that the reader points at, if any."""
-        raise NotImplementedError
 
     def releases(self, control: str, cell: Cell) -> bool:
         """Whether a move of this control lets a pinned cell go; an explorer says so where it would mean another."""
