@@ -1,6 +1,7 @@
 """Losses for one class against everything else: one logit a pixel, and a sigmoid."""
 
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -91,8 +92,8 @@ class BinaryCrossEntropy(nn.Module):
         )
 
 
-class BinaryFocalLoss(nn.Module):
-    """``binary_focal_loss`` with its settings kept: ``logits (N, 1, H, W), target (N, H, W) -> loss``."""
+class SigmoidFocalSettings(nn.Module):
+    """What the modules of sigmoid focal losses have in common: the settings."""
 
     def __init__(
         self,
@@ -108,15 +109,16 @@ class BinaryFocalLoss(nn.Module):
         self.ignore_index = ignore_index
         self.reduction: Reduction = reduction
 
+    def options(self) -> dict[str, Any]:
+        """The settings as the functions take them."""
+        return {name: getattr(self, name) for name in ("ignore_index", "gamma", "alpha", "reduction")}
+
+
+class BinaryFocalLoss(SigmoidFocalSettings):
+    """``binary_focal_loss`` with its settings kept: ``logits (N, 1, H, W), target (N, H, W) -> loss``."""
+
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        return binary_focal_loss(
-            logits,
-            target,
-            ignore_index=self.ignore_index,
-            gamma=self.gamma,
-            alpha=self.alpha,
-            reduction=self.reduction,
-        )
+        return binary_focal_loss(logits, target, **self.options())
 
 
 def sigmoid_focal_terms(place: Place, logits: Tensor, side: Tensor, gamma: float) -> None:

@@ -3,9 +3,9 @@
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from segedu.losses.binary import sigmoid_focal_terms, sigmoid_focal_value
+from segedu.losses.binary import SigmoidFocalSettings, sigmoid_focal_terms, sigmoid_focal_value
 from segedu.losses.chunks import chunks
 from segedu.losses.elementwise import place_like
 from segedu.losses.focal import check_gamma
@@ -40,32 +40,11 @@ def one_vs_rest_focal_loss(
     return reduced(loss, valid, reduction, target.shape)
 
 
-class OneVsRestFocalLoss(nn.Module):
+class OneVsRestFocalLoss(SigmoidFocalSettings):
     """``one_vs_rest_focal_loss`` with its settings kept: ``logits (N, K, H, W), target (N, H, W) -> loss``."""
 
-    def __init__(
-        self,
-        gamma: float = 2.0,
-        alpha: float | None = None,
-        *,
-        ignore_index: int = 255,
-        reduction: Reduction = "mean",
-    ) -> None:
-        super().__init__()
-        self.gamma = gamma
-        self.alpha = alpha
-        self.ignore_index = ignore_index
-        self.reduction: Reduction = reduction
-
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        return one_vs_rest_focal_loss(
-            logits,
-            target,
-            ignore_index=self.ignore_index,
-            gamma=self.gamma,
-            alpha=self.alpha,
-            reduction=self.reduction,
-        )
+        return one_vs_rest_focal_loss(logits, target, **self.options())
 
 
 class _OneVsRest(torch.autograd.Function):
