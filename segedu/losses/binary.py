@@ -1,13 +1,12 @@
 """Losses for one class against everything else: one logit a pixel, and a sigmoid."""
 
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from segedu.losses.elementwise import Place, elementwise
+from segedu.losses.elementwise import Elementwise, Place
 from segedu.losses.focal import check_gamma, focal_value
 from segedu.losses.inputs import arithmetic_dtype, binary_labels, binary_maps, check_logits
 from segedu.losses.reduction import Reduction, check_reduction, reduced
@@ -39,7 +38,8 @@ def binary_cross_entropy_sums(
 ) -> tuple[Tensor, Tensor]:
     """The two sums whose quotient is the mean of ``binary_cross_entropy``, for processes that share a batch."""
     loss, valid = _cross_entropies(logits, target, ignore_index, pos_weight)
-    return loss.sum(), valid.sum().to(loss.dtype)
+    total = loss.sum()
+    return total, valid.sum().to(total.dtype)
 
 
 def binary_focal_loss(
@@ -72,7 +72,8 @@ def binary_focal_loss_sums(
 ) -> tuple[Tensor, Tensor]:
     """The two sums whose quotient is the mean of ``binary_focal_loss``, for processes that share a batch."""
     loss, valid = _focal_losses(logits, target, ignore_index, gamma, alpha)
-    return loss.sum(), valid.sum().to(loss.dtype)
+    total = loss.sum()
+    return total, valid.sum().to(total.dtype)
 
 
 class BinaryCrossEntropy(nn.Module):
@@ -121,49 +122,73 @@ class BinaryFocalLoss(SigmoidFocalSettings):
         return binary_focal_loss(logits, target, **self.options())
 
 
-def sigmoid_focal_terms(place: Place, logits: Tensor, side: Tensor, gamma: float) -> None:
-    """The focal loss of each logit, and its derivative by the logit.
+class SigmoidFocal(NamedTuple):
+    """The focal loss of single logits: what class 1 and class 0 weigh, and the exponent; with 0 it is cross entropy.
 
-    The sign of ``side`` says which class is true, its size what the pixel weighs: 0 is void. With ``q = 1 - p`` the
-    derivative is ``-q^gamma (q - gamma p log p)`` toward the true class, finite for any gamma.
+    In both methods ``against`` is of the shape of the logits, or a single number for all: 1 where class 0 is the true
+    one, -1 where class 1 is and 0 at void, so that ``against * logits`` grows with the mistake.
     """
-    value, slope, one, other = place
-    toward = torch.sign(side, out=one).mul_(logits)
-    rest = torch.abs(toward, out=other).neg_().exp_().log1p_()
-    log_p = torch.clamp(toward, max=0, out=value).sub_(rest)
-    miss = toward.neg_().sigmoid_()
-    if gamma == 0:  # cross entropy, and half of the work
-        torch.mul(miss, side, out=slope).neg_()
-        value.mul_(torch.abs(side, out=one)).neg_()
-        return
-    dampened = torch.pow(miss, gamma, out=other)
-    torch.addcmul(log_p, miss, log_p, value=-1, out=slope).mul_(gamma).sub_(miss).mul_(dampened).mul_(side)
-    value.mul_(dampened).mul_(torch.abs(side, out=one)).neg_()
 
+    gamma: float
+    ones: float = 1.0
+    zeros: float = 1.0
 
-def sigmoid_focal_value(logits: Tensor, side: Tensor, gamma: float) -> Tensor:
-    """The first of ``sigmoid_focal_terms`` in steps that autograd can follow."""
-    return focal_value(F.logsigmoid(logits * side.sign()), gamma) * side.abs()
+    @classmethod
+    def of(cls, gamma: float, alpha: float | None) -> "SigmoidFocal":
+        """With the paper's ``alpha``, the weight of class 1 beside ``1 - alpha``; None weighs nothing."""
+        return cls(gamma) if alpha is None else cls(gamma, alpha, 1 - alpha)
+
+    def terms(self, place: Place, logits: Tensor, against: Tensor) -> None:
+        """The loss of each logit, and its derivative by the logit.
+
+        With ``q`` the probability of the wrong class and ``c`` the cross entropy, ``q^gamma c`` has the derivative
+        ``q^gamma (gamma (1 - q) c + q)`` toward the wrong class, finite for any gamma.
+        """
+        value, slope, miss, other = place
+        torch.mul(logits, against, out=miss)
+        rest = torch.abs(miss, out=other).neg_().exp_().log1p_()
+        torch.clamp(miss, min=0, out=value).add_(rest)
+        miss.sigmoid_()
+        if self.gamma == 0:
+            slope.copy_(miss)
+            factor = other.fill_(1)
+        else:
+            torch.addcmul(value, miss, value, value=-1, out=slope)
+            torch.add(miss, slope, alpha=self.gamma, out=slope)
+            factor = torch.pow(miss, self.gamma, out=other)
+        factor.mul_(against)
+        if self.ones != self.zeros:
+            lean = (self.zeros - self.ones) / 2
+            factor.mul_(torch.mul(against.expand_as(miss), lean, out=miss).add_((self.zeros + self.ones) / 2))
+        elif self.ones != 1:
+            factor.mul_(self.ones)
+        slope.mul_(factor)
+        value.mul_(factor).abs_()
+
+    def value(self, logits: Tensor, against: Tensor) -> Tensor:
+        """The first of ``terms`` in steps that autograd can follow."""
+        against = against.to(logits.dtype)
+        weight = against.abs() * ((self.zeros + self.ones) / 2 + against * ((self.zeros - self.ones) / 2))
+        return focal_value(F.logsigmoid(-logits * against), self.gamma) * weight
 
 
 def _focal_losses(
     logits: Tensor, target: Tensor, ignore_index: int, gamma: float, alpha: float | None
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Elementwise, Tensor]:
     """Each pixel's loss, and which of them are valid, ``(N, P)`` each."""
     check_gamma(gamma)
     logits, positive, valid = binary_labels(logits, target, ignore_index)
-    weights = (1.0, 1.0) if alpha is None else (alpha, 1 - alpha)
-    return _hard(logits, positive, valid, gamma, *weights), valid
+    return _hard(SigmoidFocal.of(gamma, alpha), logits, positive, valid), valid
 
 
 def _cross_entropies(
     logits: Tensor, target: Tensor, ignore_index: int, pos_weight: float | None
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Elementwise | Tensor, Tensor]:
     """Each pixel's loss, and which of them are valid, ``(N, P)`` each."""
     weight = 1.0 if pos_weight is None else pos_weight
     if not target.is_floating_point():
         logits, positive, valid = binary_labels(logits, target, ignore_index)
-        return _hard(logits, positive, valid, 0.0, weight, 1.0), valid
+        return _hard(SigmoidFocal(0, ones=weight), logits, positive, valid), valid
     check_logits(logits)
     logits, share = binary_maps(logits, target)
     valid = share != ignore_index
@@ -173,15 +198,10 @@ def _cross_entropies(
     return torch.where(valid, loss, 0), valid
 
 
-def _hard(logits: Tensor, positive: Tensor, valid: Tensor, gamma: float, ones: float, zeros: float) -> Tensor:
-    """The focal loss under labels that weigh ``ones`` at class 1 and ``zeros`` at class 0; gamma 0 is cross entropy."""
-    signs = 2 * positive.view(torch.int8) - valid.view(torch.int8)  # 1, -1 and, at void, 0
-    side = signs.to(arithmetic_dtype(logits))
-    if ones != 1 or zeros != 1:
-        side = side * (side * ((ones - zeros) / 2) + (ones + zeros) / 2)
-    return elementwise(
-        partial(sigmoid_focal_terms, gamma=gamma), partial(sigmoid_focal_value, gamma=gamma), logits, side
-    )
+def _hard(loss: SigmoidFocal, logits: Tensor, positive: Tensor, valid: Tensor) -> Elementwise:
+    """The loss under labels, all ``(N, P)``."""
+    against = valid.view(torch.int8) - 2 * positive.view(torch.int8)
+    return Elementwise(loss.terms, loss.value, logits, (against,))
 
 
 def _map_shape(logits: Tensor) -> torch.Size:

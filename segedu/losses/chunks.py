@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-VALUES = 2**18
-"""How many values a piece holds: 1 MiB of float32, so that its temporaries stay in the L2 cache."""
+VALUES = 2**19
+"""How many values a piece holds: 2 MiB of float32, what a core's L2 cache holds, at little cost for each operation."""
 
 
 def chunks(logits: Tensor) -> Iterator[tuple[slice, slice]]:
@@ -19,7 +19,7 @@ def chunks(logits: Tensor) -> Iterator[tuple[slice, slice]]:
     run, batch = pixels, images
     if logits.device.type == "cpu":
         # Threads that share a piece wait for one another at the end of every operation: fewer pieces, fewer waits.
-        values = VALUES if torch.get_num_threads() == 1 else 4 * VALUES
+        values = VALUES if torch.get_num_threads() == 1 else 2 * VALUES
         run = min(pixels, values // max(1, classes))
         batch = values // max(1, classes * run)
     for image in range(0, images, max(1, batch)):

@@ -1,12 +1,12 @@
 """A loss of one number at a time, whose derivative is known in closed form."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from segedu.losses.inputs import arithmetic_dtype
+from segedu.losses.inputs import accumulator, arithmetic_dtype
 
 _PIECE = 2**16  # values worked on at once: 256 KiB of float32, so that a handful of temporaries fit the L2 cache
 
@@ -28,31 +28,40 @@ def place_like(x: Tensor) -> Place:
     return Place(*(torch.empty_like(x) for _ in range(4)))
 
 
-def elementwise(terms: Callable[..., None], plain: Callable[..., Tensor], x: Tensor, *given: Tensor) -> Tensor:
-    """The value that ``terms(place, x, *given)`` writes beside the derivative by ``x``, in one reading of ``x``.
+class Elementwise(NamedTuple):
+    """A loss at each element of ``x``, worked out when it is known in what form it is wanted: as a map or as its sum.
 
-    ``given`` are of the shape of ``x`` and get no gradient. ``x`` comes to ``terms`` in float32 (float64 for float64),
-    and the value stays so. ``plain`` is the same value in steps that autograd can follow, for ``torch.compile`` and for
-    second derivatives; it has to have finite first derivatives wherever ``terms`` has.
+    ``terms(place, x, *given)`` writes value and derivative by ``x``, in one reading of ``x``. ``given`` are of the
+    shape of ``x`` and get no gradient. ``x`` comes to ``terms`` in float32 (float64 for float64), and the value stays
+    so. ``plain(x, *given)`` is the value in steps that autograd can follow, for ``torch.compile`` and for second
+    derivatives; it has to have finite first derivatives wherever ``terms`` has.
     """
-    if torch.compiler.is_compiling():
-        return plain(x.to(arithmetic_dtype(x)), *given)
-    value: Tensor = _Elementwise.apply(terms, plain, x, *given)[0]
-    return value
+
+    terms: Callable[..., None]
+    plain: Callable[..., Tensor]
+    x: Tensor
+    given: tuple[Tensor, ...] = ()
+
+    def view(self, shape: torch.Size) -> Tensor:
+        """The values in another shape."""
+        return self._found(_Map, lambda values: values).view(shape)
+
+    def sum(self) -> Tensor:
+        """Their sum, for which the values are never all there at once."""
+        return self._found(_Sum, Tensor.sum)
+
+    def _found(self, function: type[torch.autograd.Function], form: Callable[[Tensor], Tensor]) -> Tensor:
+        def plain(x: Tensor, *given: Tensor) -> Tensor:
+            return form(self.plain(x.to(arithmetic_dtype(x)), *given))
+
+        if torch.compiler.is_compiling():
+            return plain(self.x, *self.given)
+        found: Tensor = function.apply(self.terms, plain, self.x, *self.given)[0]
+        return found
 
 
-class _Elementwise(torch.autograd.Function):
-    """The value beside the derivative, piece by piece on the CPU."""
-
-    @staticmethod
-    def forward(terms: Any, plain: Any, x: Tensor, *given: Tensor) -> tuple[Tensor, Tensor]:
-        dtype, size = arithmetic_dtype(x), _PIECE if x.device.type == "cpu" else x.numel()
-        value, slope = (torch.empty(x.shape, dtype=dtype, device=x.device) for _ in range(2))
-        room = torch.empty(2, min(size, x.numel()), dtype=dtype, device=x.device)
-        pieces = [torch.split(tensor.reshape(-1), max(1, size)) for tensor in (value, slope, x, *given)]
-        for value_piece, slope_piece, part, *others in zip(*pieces, strict=True):
-            terms(Place(value_piece, slope_piece, *room[:, : part.numel()]), part.to(dtype), *others)
-        return value, slope
+class _Saved(torch.autograd.Function):
+    """A function whose second output is the derivative of its values, element by element."""
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
@@ -64,8 +73,46 @@ class _Elementwise(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         slope, x, *given = ctx.saved_tensors
         if torch.is_grad_enabled():
-            value = ctx.plain(x.to(slope.dtype), *given)
-            found = torch.autograd.grad(value, x, gradient, create_graph=True)[0]
+            found = torch.autograd.grad(ctx.plain(x, *given), x, gradient, create_graph=True)[0]
         else:
             found = (gradient * slope).to(x.dtype)
         return None, None, found, *(None for _ in given)
+
+
+class _Map(_Saved):
+    """The values beside their derivatives."""
+
+    @staticmethod
+    def forward(terms: Any, plain: Any, x: Tensor, *given: Tensor) -> tuple[Tensor, Tensor]:
+        value, slope = (torch.empty(x.shape, dtype=arithmetic_dtype(x), device=x.device) for _ in range(2))
+        pieces = torch.split(value.view(-1), _piece(x))
+        for (place, part, others), piece in zip(_places(slope, x, given), pieces, strict=True):
+            terms(place._replace(value=piece), part, *others)
+        return value, slope
+
+
+class _Sum(_Saved):
+    """The sum of the values beside the derivative of each."""
+
+    @staticmethod
+    def forward(terms: Any, plain: Any, x: Tensor, *given: Tensor) -> tuple[Tensor, Tensor]:
+        slope = torch.empty(x.shape, dtype=arithmetic_dtype(x), device=x.device)
+        total = slope.new_zeros((), dtype=accumulator(x))
+        for place, part, others in _places(slope, x, given):
+            terms(place, part, *others)
+            total += place.value.sum()
+        return total.to(slope.dtype), slope
+
+
+def _places(slope: Tensor, x: Tensor, given: Sequence[Tensor]) -> Iterator[tuple[Place, Tensor, list[Tensor]]]:
+    """Piece by piece: where to write the derivative, beside memory that is used again, and what there is to read."""
+    room = torch.empty(3, min(_piece(x), x.numel()), dtype=slope.dtype, device=x.device)
+    for part, derivative, *others in zip(
+        *(torch.split(tensor.reshape(-1), _piece(x)) for tensor in (x, slope, *given)), strict=True
+    ):
+        value, one, other = room[:, : part.numel()]
+        yield Place(value, derivative, one, other), part.to(slope.dtype), others
+
+
+def _piece(x: Tensor) -> int:
+    return _PIECE if x.device.type == "cpu" else max(1, x.numel())

@@ -5,7 +5,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from segedu.losses.elementwise import Place, elementwise
+from segedu.losses.elementwise import Elementwise, Place
 from segedu.losses.inputs import arithmetic_dtype, check_class_weights, check_shapes, safe_labels
 from segedu.losses.pixels import true_log_probability
 from segedu.losses.reduction import Reduction, check_reduction, reduced
@@ -121,7 +121,8 @@ def _pixel_losses(
     check_class_weights(per_class, logits.shape[1], "alpha")
     index, valid = (labels.flatten(1) for labels in safe_labels(target, logits.shape[1], ignore_index))
     log_p = true_log_probability(logits.flatten(2), index, valid)
-    loss = elementwise(partial(focal_terms, gamma=gamma), partial(focal_value, gamma=gamma), log_p)
+    pixelwise = Elementwise(partial(focal_terms, gamma=gamma), partial(focal_value, gamma=gamma), log_p)
+    loss = pixelwise.view(log_p.shape)
     if per_class is not None:
         loss = loss * per_class.to(index.device, arithmetic_dtype(logits))[index]
     elif alpha is not None:

@@ -15,6 +15,11 @@ def arithmetic_dtype(logits: Tensor) -> torch.dtype:
     return torch.float64 if logits.dtype == torch.float64 else torch.float32
 
 
+def accumulator(logits: Tensor) -> torch.dtype:
+    """What pixels are summed in: float64, which keeps every digit over millions of them. MPS has none."""
+    return torch.float32 if logits.device.type == "mps" else torch.float64
+
+
 def check_shapes(logits: Tensor, target: Tensor) -> None:
     """Raises ``TypeError`` or ``ValueError`` unless logits ``(N, K, ...)`` go with integer labels ``(N, ...)``."""
     check_logits(logits)

@@ -8,9 +8,9 @@ from torch import Tensor
 
 from segedu.losses.chunks import chunks
 from segedu.losses.gpu import takes_kernels
-from segedu.losses.inputs import arithmetic_dtype, kept_labels
+from segedu.losses.inputs import accumulator, arithmetic_dtype, kept_labels
 from segedu.losses.lovasz_sorted import jaccard_steps
-from segedu.losses.masses import accumulator
+from segedu.losses.pages import gradient_like
 from segedu.losses.powers import powers_of, scratch
 from segedu.losses.tversky import Over
 
@@ -101,7 +101,7 @@ def _histograms(logits: Tensor, index: Tensor, valid: Tensor, bins: int) -> tupl
 
 def _gradient(logits: Tensor, index: Tensor, log_sum: Tensor, by_true: Tensor, by_false: Tensor) -> Tensor:
     """The gradient for the logits, where ``by_true`` and ``by_false (N or 1, K, B)`` are the slopes of the errors."""
-    out, bins = torch.empty_like(logits), by_true.shape[2]
+    out, bins = gradient_like(logits), by_true.shape[2]
     if log_sum.isnan().any():
         return out.fill_(torch.nan)
     by_true, by_false = (

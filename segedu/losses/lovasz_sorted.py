@@ -3,8 +3,7 @@
 import torch
 from torch import Tensor
 
-from segedu.losses.inputs import arithmetic_dtype
-from segedu.losses.masses import accumulator
+from segedu.losses.inputs import accumulator, arithmetic_dtype
 from segedu.losses.tversky import Over
 
 

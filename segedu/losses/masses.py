@@ -7,7 +7,8 @@ from torch import Tensor
 
 from segedu.losses.chunks import chunks
 from segedu.losses.gpu import takes_kernels
-from segedu.losses.inputs import arithmetic_dtype, kept_labels
+from segedu.losses.inputs import accumulator, arithmetic_dtype, kept_labels
+from segedu.losses.pages import gradient_like, written_to
 from segedu.losses.powers import powers_of, scratch
 
 
@@ -98,17 +99,15 @@ class _ClassMasses(torch.autograd.Function):
 def _sums(logits: Tensor, index: Tensor, valid: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Predicted and shared mass, size and log-sum-exp in chunks that fit the cache."""
     log_sum = torch.empty_like(index, dtype=arithmetic_dtype(logits))
-    predicted, shared, true = logits.new_zeros(3, *logits.shape[:2], dtype=torch.float64)
+    predicted, shared = logits.new_zeros(2, *logits.shape[:2], dtype=torch.float64)
     room = scratch(logits, log_sum.dtype)
     for images, pixels in chunks(logits):
-        labels, counted = index[images, pixels], valid[images, pixels]
         powers, totals, log_sum[images, pixels] = powers_of(logits[images, :, pixels], room)
-        scale = counted / totals
-        true_class = powers.gather(1, labels[:, None])[:, 0].mul_(scale)
+        labels, scale = index[images, None, pixels], totals.reciprocal_().mul_(valid[images, pixels])
+        true_class = powers.gather(1, labels)[:, 0].mul_(scale)
         predicted[images] += _product(powers, scale[..., None])[..., 0]
-        shared[images].scatter_add_(1, labels, true_class.to(shared.dtype))
-        true[images].scatter_add_(1, labels, counted.to(true.dtype))
-    return predicted, shared, true, log_sum.masked_fill_(~valid, torch.inf)
+        shared[images].scatter_add_(1, labels[:, 0], true_class.to(shared.dtype))
+    return predicted, shared, _sizes(index, valid, logits), log_sum.masked_fill_(~valid, torch.inf)
 
 
 def _gradient(logits: Tensor, index: Tensor, log_sum: Tensor, slope: Tensor, own_slope: Tensor) -> Tensor:
@@ -117,14 +116,14 @@ def _gradient(logits: Tensor, index: Tensor, log_sum: Tensor, slope: Tensor, own
     ``slope`` is that of the predicted masses, ``own_slope`` that of the shared ones, both ``(N, K)``.
     """
     slope, own_slope = slope.to(log_sum.dtype)[..., None], own_slope.to(log_sum.dtype)
-    out, room, more_room = torch.empty_like(logits), scratch(logits, log_sum.dtype), scratch(logits, log_sum.dtype)
+    out, room = gradient_like(logits), scratch(logits, log_sum.dtype)
     for images, pixels in chunks(logits):
         values, labels = logits[images, :, pixels], index[images, None, pixels].long()
         softmax = torch.sub(values, log_sum[images, None, pixels], out=room(values)).exp_()
         own_steps = own_slope[images].gather(1, labels[:, 0])[:, None]
         mean = _product(slope[images].mT, softmax).addcmul_(softmax.gather(1, labels), own_steps)
-        steps = torch.sub(slope[images], mean, out=more_room(values)).scatter_add_(1, labels, own_steps)
-        torch.mul(softmax, steps, out=out[images, :, pixels])
+        with written_to(out[images, :, pixels], mean.dtype) as steps:
+            torch.sub(slope[images], mean, out=steps).scatter_add_(1, labels, own_steps).mul_(softmax)
     return out
 
 
@@ -132,11 +131,6 @@ def _product(left: Tensor, right: Tensor) -> Tensor:
     """The matrix product in the operands' own precision, inside an autocast region too."""
     with torch.autocast(left.device.type, enabled=False):
         return left @ right
-
-
-def accumulator(logits: Tensor) -> torch.dtype:
-    """What pixels are summed in: float64, which keeps every digit over millions of them. MPS has none."""
-    return torch.float32 if logits.device.type == "mps" else torch.float64
 
 
 def _sizes(index: Tensor, valid: Tensor, logits: Tensor) -> Tensor:

@@ -5,11 +5,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from segedu.losses.binary import SigmoidFocalSettings, sigmoid_focal_terms, sigmoid_focal_value
+from segedu.losses.binary import SigmoidFocal, SigmoidFocalSettings
 from segedu.losses.chunks import chunks
 from segedu.losses.elementwise import place_like
 from segedu.losses.focal import check_gamma
 from segedu.losses.inputs import arithmetic_dtype, check_shapes, safe_labels
+from segedu.losses.pages import gradient_like
 from segedu.losses.reduction import Reduction, check_reduction, reduced
 
 
@@ -69,7 +70,7 @@ class _OneVsRest(torch.autograd.Function):
         if torch.is_grad_enabled():
             value = _in_one_expression(logits, index, valid, ctx.gamma, ctx.alpha)
             return *torch.autograd.grad(value, logits, gradient, create_graph=True), None, None, None, None
-        out = torch.empty_like(logits)
+        out = gradient_like(logits)
         steps = gradient / logits.shape[1]
         for images, pixels in chunks(logits):
             values = logits[images, :, pixels].to(gradient.dtype)
@@ -83,20 +84,14 @@ def _terms(values: Tensor, index: Tensor, gamma: float, alpha: float | None) -> 
     """The binary losses ``(N, K, P)`` and their derivatives: first as if all were class 0, then the true one's."""
     true_values = values.gather(1, index)
     everywhere, true_class = place_like(values), place_like(true_values)
-    for place, part, side in zip((everywhere, true_class), (values, true_values), _sides(alpha), strict=True):
-        sigmoid_focal_terms(place, part, part.new_full((), side).expand_as(part), gamma)
+    for place, part, against in ((everywhere, values, 1), (true_class, true_values, -1)):
+        SigmoidFocal.of(gamma, alpha).terms(place, part, part.new_full((), against))
     value, slope = (whole.scatter_(1, index, part) for whole, part in zip(everywhere[:2], true_class[:2], strict=True))
     return value, slope
 
 
 def _in_one_expression(logits: Tensor, index: Tensor, valid: Tensor, gamma: float, alpha: float | None) -> Tensor:
     values = logits.to(arithmetic_dtype(logits)).masked_fill(~valid[:, None], 0)
-    rest, own = _sides(alpha)
     classes = torch.arange(logits.shape[1], device=logits.device)[:, None]
-    side = torch.where(classes == index[:, None], own, rest).to(values.dtype)
-    return torch.where(valid, sigmoid_focal_value(values, side, gamma).mean(1), 0)
-
-
-def _sides(alpha: float | None) -> tuple[float, float]:
-    """The side of the other classes and of the true one, as ``sigmoid_focal_terms`` reads them."""
-    return (-1.0, 1.0) if alpha is None else (alpha - 1, alpha)
+    against = torch.where(classes == index[:, None], -1, 1)
+    return torch.where(valid, SigmoidFocal.of(gamma, alpha).value(values, against).mean(1), 0)

@@ -11,6 +11,7 @@ from torch import Tensor
 from segedu.losses.chunks import chunks
 from segedu.losses.gpu import takes_kernels
 from segedu.losses.inputs import arithmetic_dtype, kept_labels
+from segedu.losses.pages import gradient_like, written_to
 from segedu.losses.powers import powers_of, scratch
 
 
@@ -67,20 +68,18 @@ class _TrueLogProbability(torch.autograd.Function):
 
             out = triton_pixels.true_log_probability_backward(logits, index, valid, log_sum, slope, ctx.smoothing)
             return out, None, None, None
-        out = torch.empty_like(logits)
+        out = gradient_like(logits)
         slope = slope.masked_fill(~valid, 0)
         spoilt = log_sum.device.type != "cpu" or not log_sum.isfinite().all()  # void may hold anything, NaN too
         for images, pixels in chunks(logits):
-            steps, place = slope[images, None, pixels], out[images, :, pixels]
-            slopes = place if place.dtype == steps.dtype else torch.empty_like(place, dtype=steps.dtype)
-            torch.sub(logits[images, :, pixels], log_sum[images, None, pixels], out=slopes).exp_().mul_(-steps)
-            if ctx.smoothing:
-                slopes.add_(steps, alpha=ctx.smoothing / logits.shape[1])
-            slopes.scatter_add_(1, index[images, None, pixels].long(), steps * (1 - ctx.smoothing))
-            if spoilt:
-                slopes.masked_fill_(~valid[images, None, pixels], 0)
-            if slopes is not place:
-                place.copy_(slopes)
+            steps = slope[images, None, pixels]
+            with written_to(out[images, :, pixels], steps.dtype) as slopes:
+                torch.sub(logits[images, :, pixels], log_sum[images, None, pixels], out=slopes).exp_().mul_(-steps)
+                if ctx.smoothing:
+                    slopes.add_(steps, alpha=ctx.smoothing / logits.shape[1])
+                slopes.scatter_add_(1, index[images, None, pixels].long(), steps * (1 - ctx.smoothing))
+                if spoilt:
+                    slopes.masked_fill_(~valid[images, None, pixels], 0)
         return out, None, None, None
 
 

@@ -1,7 +1,7 @@
 """From a loss at each pixel to one number."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -21,7 +21,15 @@ def quotient(total: Tensor, weight: Tensor) -> Tensor:
     return total / torch.where(weight == 0, 1, weight)
 
 
-def reduced(loss: Tensor, pixel_weight: Tensor, reduction: str, shape: torch.Size) -> Tensor:
+class Losses(Protocol):
+    """Losses ``(N, P)`` that are worked out when their form is known; a tensor of them is one."""
+
+    def view(self, shape: torch.Size, /) -> Tensor: ...
+
+    def sum(self) -> Tensor: ...
+
+
+def reduced(loss: Losses, pixel_weight: Tensor, reduction: str, shape: torch.Size) -> Tensor:
     """``loss (N, P)`` as it was asked for; a mean divides by the sum of ``pixel_weight (N, P)``, booleans count."""
     if reduction == "none":
         return loss.view(shape)

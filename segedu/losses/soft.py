@@ -7,6 +7,7 @@ from torch import Tensor
 
 from segedu.losses.chunks import chunks
 from segedu.losses.inputs import arithmetic_dtype, check_logits
+from segedu.losses.pages import gradient_like
 from segedu.losses.powers import powers_of, scratch
 
 
@@ -61,7 +62,7 @@ class _SharedLogProbability(torch.autograd.Function):
         if torch.is_grad_enabled():
             value = _in_one_expression(logits, shares)
             return torch.autograd.grad(value, logits, slope, create_graph=True)[0], None
-        out = torch.empty_like(logits)
+        out = gradient_like(logits)
         for images, pixels in chunks(logits):
             part = shares[images, :, pixels].to(slope.dtype)
             whole = part.sum(1, keepdim=True)
