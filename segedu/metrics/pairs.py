@@ -10,6 +10,9 @@ from segedu.metrics.inputs import stray_sentence
 # operation runs on the calling thread alone: nothing waits for a second core that others keep busy.
 CPU_CHUNK = 32_000
 
+BYTES_CHUNK = 2**18
+"""Pixels counted at a time among all pairs of bytes, whose table is larger."""
+
 
 def pair_counts(
     predictions: Tensor,
@@ -24,6 +27,8 @@ def pair_counts(
     Three integer tensors of one shape; ``group`` holds ``0..G-1``, and void pixels are counted nowhere. Labels are cut
     to ``-1..K``, so that a ring around each table catches those that are no class: ``classes_of`` takes it off.
     """
+    if group is None and target.device.type == "cpu" and _are_bytes(predictions) and _are_bytes(target):
+        return _from_bytes(predictions, target, num_classes, ignore_index)[None]
     side = num_classes + 2
     void = groups * side**2
     # A chunk should not be smaller than the table that is added up for each of them.
@@ -38,6 +43,33 @@ def pair_counts(
         keys.masked_fill_(truth == ignore_index, void)
         counts += histogram(keys, void + 1)
     return counts[:-1].view(groups, side, side)
+
+
+def _are_bytes(labels: Tensor) -> bool:
+    """Does every label fit one?"""
+    if labels.dtype == torch.uint8 or not labels.numel():
+        return True
+    lowest, highest = torch.aminmax(labels)
+    return int(lowest) >= 0 and int(highest) <= 255
+
+
+def _from_bytes(predictions: Tensor, target: Tensor, num_classes: int, ignore_index: int) -> Tensor:
+    """The table ``(K + 2, K + 2)`` of labels in 0..255: all pairs of bytes are counted, and sorted out afterwards.
+
+    What is void or no class then costs nothing at the pixels, which halves the time.
+    """
+    table = torch.zeros(256 * 256, dtype=torch.int64)
+    room = torch.empty(2, min(BYTES_CHUNK, target.numel()), dtype=torch.int32)
+    for pieces in zip(*(torch.split(each.flatten(), BYTES_CHUNK) for each in (target, predictions)), strict=True):
+        # By way of bytes: PyTorch turns int64 into uint8, and that into int32, in less time than into int32 at once.
+        row, column = (place[: len(piece)].copy_(piece.byte()) for place, piece in zip(room, pieces, strict=True))
+        table += histogram(row.mul_(256).add_(column), len(table))
+    table = table.view(256, 256)
+    if 0 <= ignore_index <= 255:
+        table[ignore_index] = 0
+    places = torch.arange(256).clamp_(max=num_classes) + 1
+    rows = table.new_zeros(num_classes + 2, 256).index_add_(0, places, table)
+    return table.new_zeros(num_classes + 2, num_classes + 2).index_add_(1, places, rows)
 
 
 def classes_of(pairs: Tensor) -> Tensor:
