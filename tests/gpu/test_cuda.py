@@ -7,7 +7,7 @@ from segedu.data import Cells, Streets, deform
 from segedu.instances import border_weights, components
 from segedu.layers.grid import Grid
 from segedu.layers.upsample import BilinearUpsample
-from segedu.metrics import BoundaryF1, ConfusionMatrix
+from segedu.metrics import BoundaryF1, BoundaryIoU, Calibration, ConfusionMatrix, PerImageIoU, Ranking, TrimapIoU
 from segedu.models import create
 from segedu.profile import latency, peak_memory
 from segedu.train import Recipe, fit
@@ -55,12 +55,31 @@ def test_metrics_count_the_same():
     target = torch.randint(0, 4, (3, 8, 9), generator=generator).repeat_interleave(6, 1).repeat_interleave(6, 2)
     called = torch.where(torch.rand(target.shape, generator=generator) < 0.1, 1, target.roll(1, 2))
     target[:, :5] = 255
-    for metric in (ConfusionMatrix, BoundaryF1):
-        here, there = metric(4), metric(4)
-        here.update(called, target)
-        there.update(called.to(CUDA), target.to(CUDA))
-        for name, value in vars(here.scores()).items():
-            torch.testing.assert_close(getattr(there.scores(), name), value, equal_nan=True)
+    for metric in (ConfusionMatrix, PerImageIoU, BoundaryF1, BoundaryIoU, TrimapIoU):
+        assert_same_scores(metric(4), metric(4), called, target)
+
+
+def test_metrics_of_confidence_count_the_same():
+    generator = torch.Generator().manual_seed(0)
+    scores = torch.randn(2, 4, 40, 50, generator=generator)
+    target = torch.randint(0, 4, (2, 40, 50), generator=generator)
+    target[:, :5] = 255
+    assert_same_scores(Calibration(4), Calibration(4), scores, target)
+    assert_same_scores(Ranking(), Ranking(), scores[:, 0], (target > 1).long().masked_fill(target == 255, 255))
+
+
+def assert_same_scores(here, there, *batch):
+    here.update(*batch)
+    there.update(*(tensor.to(CUDA) for tensor in batch))
+    for found, expected in zip(*(numbers_in(metric.scores()) for metric in (there, here)), strict=True):
+        torch.testing.assert_close(found, expected, equal_nan=True)
+
+
+def numbers_in(scores):
+    """All that scores hold, also those of each width of a trimap."""
+    if isinstance(scores, dict):
+        return [number for each in scores.values() for number in numbers_in(each)]
+    return list(vars(scores).values())
 
 
 @pytest.mark.parametrize("metric", [ConfusionMatrix, BoundaryF1])
