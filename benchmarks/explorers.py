@@ -103,6 +103,10 @@ SkipSurgeryExplorer(model, images, labels, cells.classes, cells.palette, cells.m
         "from segedu.classroom.explorers import LossLandscape\nLossLandscape()",
         ("p", "object, %"),
     ),
+    "aspp": Setup(
+        "from segedu.classroom.explorers import ASPPExplorer\nASPPExplorer()",
+        ("map size", "rate 3"),
+    ),
 }
 
 # The stage draws inside an animation frame: when the next one begins, the frame with its picture has been handed over.

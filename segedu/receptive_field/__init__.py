@@ -6,6 +6,7 @@ from segedu.receptive_field.effective import EffectiveField, effective_receptive
 from segedu.receptive_field.paths import expected_heat
 from segedu.receptive_field.stack import Layer, Level, StackNet, stacked
 from segedu.receptive_field.table import AxisField, ReceptiveField, Row
+from segedu.receptive_field.taps import ValidTaps, valid_taps
 
 __all__ = [
     "AxisField",
@@ -16,10 +17,12 @@ __all__ = [
     "ReceptiveField",
     "Row",
     "StackNet",
+    "ValidTaps",
     "effective_receptive_field",
     "expected_heat",
     "gridding",
     "plan",
     "receptive_field",
     "stacked",
+    "valid_taps",
 ]

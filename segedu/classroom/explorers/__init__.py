@@ -1,5 +1,6 @@
 """Explorers: pictures that answer to the hand, one for each idea that is easier to feel than to read."""
 
+from segedu.classroom.explorers.aspp import ASPPExplorer
 from segedu.classroom.explorers.dilation import DilationExplorer
 from segedu.classroom.explorers.explorer import Explorer
 from segedu.classroom.explorers.fusion import FusionExplorer
@@ -12,6 +13,7 @@ from segedu.classroom.explorers.stage import Stage
 from segedu.classroom.explorers.unpooling import UnpoolingExplorer
 
 __all__ = [
+    "ASPPExplorer",
     "DilationExplorer",
     "Explorer",
     "FusionExplorer",
