@@ -1,6 +1,6 @@
 """The course's networks, by name: ``create("fcn8s", num_classes=12, backbone="vgg16")``."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -8,19 +8,32 @@ from typing import Any
 from torch import nn
 from torchvision.models import WeightsEnum
 
+from segedu.models.atrous import AtrousSegmenter
 from segedu.models.backbones import TRUNKS, load_imagenet
 from segedu.models.deeplab import DeepLabV1, load_vgg16
+from segedu.models.deeplab_v2 import DeepLabV2
+from segedu.models.deeplab_v3 import DeepLabV3
 from segedu.models.fcn import FCN, SKIPS
+from segedu.models.multi_scale import MultiScaleMax
+from segedu.models.resnet import MULTI_GRID, RESNETS, ResNet, load_resnet
 from segedu.models.segnet import SegNet, SegNetBasic, load_vgg16_bn
+from segedu.models.torchvision_layout import TorchvisionSegmenter, torchvision_deeplabv3, torchvision_fcn
 from segedu.models.unet import UNet, UNetOriginal
 
 __all__ = [
     "ARCHITECTURES",
     "FCN",
+    "MULTI_GRID",
+    "RESNETS",
     "Architecture",
+    "AtrousSegmenter",
     "DeepLabV1",
+    "DeepLabV2",
+    "DeepLabV3",
+    "MultiScaleMax",
     "SegNet",
     "SegNetBasic",
+    "TorchvisionSegmenter",
     "UNet",
     "UNetOriginal",
     "create",
@@ -39,12 +52,16 @@ def create(
 
     ``name`` is one of ``ARCHITECTURES``. ``backbone`` is one that this architecture stands on, its first if left out:
     for ``fcn32s``, ``fcn16s`` and ``fcn8s`` that is ``vgg16``, ``alexnet``, ``googlenet`` or ``vgg_mini``, for
-    ``segnet`` ``vgg16_bn`` and for ``deeplabv1`` ``vgg16``; ``segnet_basic``, ``unet`` and ``unet_original`` have none
-    (and the last scores the image without its outer 92 pixels). ``weights`` is None for random weights, ``"imagenet"``
-    for torchvision's weights of the backbone, or one of torchvision's weights enums; only then is anything downloaded.
-    The other ``options`` go to the model: ``in_channels`` and ``width`` for a U-Net, ``way_back`` for a SegNet,
-    ``padding=100`` for FCN's release geometry (VGG16 and AlexNet). Raises ``ValueError`` for a name, backbone or
-    weights that do not exist.
+    ``segnet`` ``vgg16_bn``, for ``deeplabv1`` ``vgg16``, for ``deeplabv2`` ``resnet101_msra``, the ResNet that it was
+    published with, and for ``deeplabv3`` ``resnet50`` or any other of ``RESNETS``; ``segnet_basic``, ``unet`` and
+    ``unet_original`` have none (and the last scores the image without its outer 92 pixels). ``deeplabv3_torchvision``
+    and ``fcn_torchvision`` are torchvision's own networks, which differ from the papers'.
+
+    ``weights`` is None for random weights, ``"imagenet"`` for torchvision's weights of the backbone, or one of
+    torchvision's weights enums; only then is anything downloaded. The other ``options`` go to the model:
+    ``in_channels`` and ``width`` for a U-Net, ``way_back`` for a SegNet, ``padding=100`` for FCN's release geometry
+    (VGG16 and AlexNet), ``output_stride`` for what stands on a ResNet, ``multi_grid``, ``rates`` and ``width`` for
+    DeepLab v3. Raises ``ValueError`` for a name, backbone or weights that do not exist.
     """
     architecture = _architecture(name)
     if num_classes < 1:
@@ -115,6 +132,44 @@ def _deeplabv1(num_classes: int, *, backbone: str, weights: str | WeightsEnum | 
     return model
 
 
+def _resnet(backbone: str, weights: str | WeightsEnum | None, **geometry: Any) -> ResNet:
+    trunk = RESNETS[backbone](**geometry)
+    if weights is not None:
+        load_resnet(trunk, backbone, None if isinstance(weights, str) else weights)
+    return trunk
+
+
+def _deeplabv2(
+    num_classes: int, *, backbone: str, weights: str | WeightsEnum | None, output_stride: int = 8, **options: Any
+) -> nn.Module:
+    return DeepLabV2(num_classes, _resnet(backbone, weights, output_stride=output_stride), **options)
+
+
+def _deeplabv3(
+    num_classes: int,
+    *,
+    backbone: str,
+    weights: str | WeightsEnum | None,
+    output_stride: int = 16,
+    multi_grid: Sequence[int] | None = MULTI_GRID,
+    **options: Any,
+) -> nn.Module:
+    trunk = _resnet(backbone, weights, output_stride=output_stride, multi_grid=multi_grid)
+    return DeepLabV3(num_classes, trunk, **options)
+
+
+def _torchvision(
+    build: Callable[..., TorchvisionSegmenter],
+    num_classes: int,
+    *,
+    backbone: str,
+    weights: str | WeightsEnum | None,
+    output_stride: int = 8,
+    **options: Any,
+) -> nn.Module:
+    return build(num_classes, _resnet(backbone, weights, output_stride=output_stride), **options)
+
+
 def _geometry(backbone: str, options: dict[str, Any]) -> dict[str, int]:
     """Take ``padding`` out of ``options``: with 100 the trunk pads the image and upsampling fades to zero."""
     padding = options.pop("padding", None)
@@ -135,4 +190,8 @@ ARCHITECTURES: dict[str, Architecture] = {
     "segnet": Architecture(_segnet, ("vgg16_bn",)),
     "segnet_basic": Architecture(SegNetBasic),
     "deeplabv1": Architecture(_deeplabv1, ("vgg16",)),
+    "deeplabv2": Architecture(_deeplabv2, ("resnet101_msra", "resnet50_msra")),
+    "deeplabv3": Architecture(_deeplabv3, tuple(RESNETS)),
+    "deeplabv3_torchvision": Architecture(partial(_torchvision, torchvision_deeplabv3), ("resnet50", "resnet101")),
+    "fcn_torchvision": Architecture(partial(_torchvision, torchvision_fcn), ("resnet50", "resnet101")),
 }

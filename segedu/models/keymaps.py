@@ -5,12 +5,18 @@ file itself with ``torch.load(path, weights_only=True)`` or safetensors.
 """
 
 from collections.abc import Mapping
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
+from segedu.layers.aspp import ASPP
 from segedu.layers.upsample import BilinearUpsample, bilinear_kernel
+from segedu.models.deeplab_v2 import DeepLabV2
+from segedu.models.deeplab_v3 import DeepLabV3
 from segedu.models.fcn import FCN
+from segedu.models.resnet import MSRABottleneck, ResNet
+from segedu.models.torchvision_layout import TorchvisionSegmenter
 from segedu.models.unet import UNet
 
 _VGG_CONVS = [f"conv{stage}_{conv}" for stage, convs in enumerate((2, 2, 3, 3, 3), 1) for conv in range(1, convs + 1)]
@@ -45,6 +51,49 @@ def load_milesial_unet(model: UNet, state_dict: Mapping[str, Tensor]) -> None:
     _load(model, _renamed(_milesial_names(model), weights, "a U-Net with up-convolutions"))
 
 
+def load_kazuto_deeplabv2(model: DeepLabV2, state_dict: Mapping[str, Tensor]) -> None:
+    """Load kazuto1011's DeepLab v2 layout (``layer1.conv1.conv`` ... ``aspp.c3``) into ours over ``resnet101_msra``.
+
+    Its released files have ``base.`` before every name, for the wrapper of several scales; both are taken. Those
+    weights expect images in BGR, from 0 to 255, less the mean. Raises ``ValueError`` for a backbone that strides
+    elsewhere than Caffe's, and naming the first entry that is missing, left over or of another shape.
+    """
+    blocks = _kazuto_blocks(model.backbone)
+    blocks |= {f"classifier.branches.{at}": f"aspp.c{at}" for at in range(len(model.classifier.branches))}
+    weights = {name.removeprefix("base."): value for name, value in state_dict.items()}
+    _load(model, _renamed(_of_blocks(blocks, model), weights, "DeepLab v2 over this ResNet"))
+
+
+def load_kazuto_deeplabv3(model: DeepLabV3, state_dict: Mapping[str, Tensor]) -> None:
+    """Load kazuto1011's DeepLab v3 layout (``layer1.conv1.conv`` ... ``fc2``) into ours over an MSRA ResNet.
+
+    ``base.`` before every name is taken too. Raises ``ValueError`` as `load_kazuto_deeplabv2`.
+    """
+    blocks = _kazuto_blocks(model.backbone)
+    *views, pooling = range(len(cast(ASPP, model.classifier[0]).convs))
+    for at in views:
+        blocks |= _conv_and_norm(f"classifier.0.convs.{at}", (0, 1), f"aspp.stages.c{at}")
+    blocks |= _conv_and_norm(f"classifier.0.convs.{pooling}", (1, 2), "aspp.stages.imagepool.conv")
+    blocks |= _conv_and_norm("classifier.0.project", (0, 1), "fc1") | {"classifier.1": "fc2"}
+    weights = {name.removeprefix("base."): value for name, value in state_dict.items()}
+    _load(model, _renamed(_of_blocks(blocks, model), weights, "DeepLab v3 over this ResNet"))
+
+
+def load_vainf_deeplabv3(model: TorchvisionSegmenter, state_dict: Mapping[str, Any]) -> None:
+    """Load VainF's DeepLab v3 layout into torchvision's network without its second head, at the same output stride.
+
+    That is ``create("deeplabv3_torchvision", aux=False, output_stride=16)`` for its usual files. A checkpoint that
+    holds the weights as ``"model_state"`` is taken whole. Raises ``ValueError`` naming the first entry that is missing,
+    left over or of another shape.
+    """
+    weights = state_dict.get("model_state", state_dict)
+    names = {
+        name: name.replace("classifier.", "classifier.classifier.", 1) if name.startswith("classifier.") else name
+        for name in model.state_dict()
+    }
+    _load(model, _renamed(names, weights, "torchvision's DeepLab v3 without a second head (aux=False)"))
+
+
 def _renamed(names: Mapping[str, str], state_dict: Mapping[str, Tensor], model: str) -> dict[str, Tensor]:
     """The foreign weights under our names, once they are found to be those of ``model``, all of them and no others."""
     if missing := sorted(set(names.values()) - set(state_dict)):
@@ -73,6 +122,34 @@ def _milesial_names(model: UNet) -> dict[str, str]:
             f"expand.{step}.up": f"up{step + 1}.up",
             f"expand.{step}.convs": f"up{step + 1}.conv.double_conv",
         }
+    return _of_blocks(blocks, model)
+
+
+def _kazuto_blocks(backbone: ResNet) -> dict[str, str]:
+    """Our names of the backbone's layers to kazuto's, whose stages count from the stem and whose units from 1."""
+    if not isinstance(backbone.layer1[0], MSRABottleneck):
+        raise ValueError(
+            "kazuto's layout is that of Caffe's ResNet, which strides in the first 1x1 layer of a unit; build the "
+            "model over resnet50_msra or resnet101_msra"
+        )
+    blocks = {"backbone.conv1": "layer1.conv1.conv", "backbone.bn1": "layer1.conv1.bn"}
+    for stage in range(1, 5):
+        for unit, layers in backbone.get_submodule(f"layer{stage}").named_children():
+            ours, theirs = f"backbone.layer{stage}.{unit}", f"layer{stage + 1}.block{int(unit) + 1}"
+            for at, name in enumerate(("reduce", "conv3x3", "increase"), 1):
+                blocks |= {f"{ours}.conv{at}": f"{theirs}.{name}.conv", f"{ours}.bn{at}": f"{theirs}.{name}.bn"}
+            if isinstance(layers.downsample, nn.Sequential):
+                blocks |= _conv_and_norm(f"{ours}.downsample", (0, 1), f"{theirs}.shortcut")
+    return blocks
+
+
+def _conv_and_norm(ours: str, places: tuple[int, int], theirs: str) -> dict[str, str]:
+    """A convolution and its batch norm: two places of a sequence here, two names there."""
+    return {f"{ours}.{places[0]}": f"{theirs}.conv", f"{ours}.{places[1]}": f"{theirs}.bn"}
+
+
+def _of_blocks(blocks: Mapping[str, str], model: nn.Module) -> dict[str, str]:
+    """The names of every parameter and buffer in ``blocks``, ours to theirs, from those of the blocks themselves."""
     return {
         name: theirs + name.removeprefix(ours)
         for ours, theirs in blocks.items()
