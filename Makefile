@@ -6,7 +6,7 @@ LAB_OPTIONS ?=
 CODE := segedu tests tools benchmarks notebooks
 THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: lab test environment lint types unit validate browser notebooks bench clean
+.PHONY: lab test environment lint types unit processes validate browser notebooks bench clean
 
 # JupyterLab will not serve the administrator unless told to; whether it may is the user's decision.
 lab: environment
@@ -14,7 +14,7 @@ lab: environment
 	    echo "segedu: you are root, and JupyterLab lets root in only when told: make lab LAB_OPTIONS=--allow-root" >&2; exit 1; fi
 	$(PY) -m jupyterlab --ServerApp.ip=127.0.0.1 $(LAB_OPTIONS) notebooks/01_fcn.ipynb
 
-test: environment lint types unit validate browser
+test: environment lint types unit processes validate browser
 	@echo "All of the course works on this machine."
 
 environment:
@@ -28,7 +28,11 @@ types: environment
 	$(PY) -m mypy
 
 unit: environment
-	$(THREADS) $(PY) -m pytest -q -p no:nbval -n 2 --dist worksteal -m "not browser" tests
+	$(THREADS) $(PY) -m pytest -q -p no:nbval -n 2 --dist worksteal -m "not browser and not processes" tests
+
+# Commands as a user types them, two trainers that share a batch, a run that is killed: in processes of their own.
+processes: environment
+	$(THREADS) $(PY) -m pytest -q -p no:nbval -n 2 --dist loadfile -m processes tests
 
 # Strict: every stored text output is compared. One worker a notebook, as nbval keeps one kernel for each, and one
 # thread a worker: two that share two cores spend their time waiting for each other.

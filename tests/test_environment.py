@@ -40,6 +40,7 @@ def made(tmp_path_factory):
     return root
 
 
+@pytest.mark.processes
 def test_makes_the_environment_once_and_again_when_something_changed(made, monkeypatch):
     calls = []
     monkeypatch.setattr(environment, "NEEDED_BYTES", 1)
@@ -84,6 +85,7 @@ def test_full_disk_is_one_sentence(course, monkeypatch):
     assert not (course / ".venv").exists()
 
 
+@pytest.mark.processes
 def test_no_network_is_one_sentence(made):
     """pip itself, asked for a package at a port where nobody listens."""
     (made / "requirements.txt").write_text("a-package-to-download\n")

@@ -84,6 +84,7 @@ assert not opened, f"network: {opened}"
 """
 
 
+@pytest.mark.processes
 def test_import_brings_no_notebook_and_no_network():
     triton = importlib.util.find_spec("triton") is not None  # there is none for some systems, and nothing then needs it
     below = [path for path in FILES if part_of(path) != "classroom" and (triton or "triton" not in path.name)]

@@ -247,6 +247,7 @@ def test_download_takes_what_is_there(capsys, monkeypatch):
     assert "set SEGEDU_DATA=" in out
 
 
+@pytest.mark.processes
 def test_as_a_user_runs_it(tmp_path):
     words = ["train", "fcn8s", "--backbone", "vgg_mini", "--size", "32", "48", "--steps", "1", "--batch-size", "2"]
     done = subprocess.run(

@@ -53,6 +53,7 @@ def stored(tmp_path_factory) -> Path:
     return path
 
 
+@pytest.mark.processes
 def test_stored_lesson_is_in_its_normal_form(stored):
     assert tool.main(["--check", str(stored)]) == 0
     text = stored.read_text()
@@ -104,6 +105,7 @@ def test_missing_notebook_is_one_sentence(tmp_path, capsys):
     assert "no such notebook" in capsys.readouterr().err
 
 
+@pytest.mark.processes
 def test_strict_validation(stored, tmp_path):
     """What the classroom shows comes out again, whatever the pixels; a changed word, figure or verdict does not."""
     notebook = nbformat.read(stored, as_version=4)

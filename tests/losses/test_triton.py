@@ -14,6 +14,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 pytestmark = pytest.mark.skipif(find_spec("triton") is None, reason="Triton is not installed")
 
 
+@pytest.mark.processes
 def test_interpreted_kernels_agree_with_the_cpu():
     tests = Path(__file__).with_name("interpreted.py")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tests)]

@@ -2,6 +2,7 @@
 
 import sys
 
+import pytest
 import torch
 import torch.distributed as dist
 
@@ -17,6 +18,7 @@ from segedu.metrics import (
 )
 
 
+@pytest.mark.processes
 def test_metrics_add_over_processes(tmp_path):
     # A fork has everything imported already; where there is none, a process starts from nothing.
     method = "fork" if sys.platform == "linux" else "spawn"

@@ -105,6 +105,7 @@ def alone(tmp_path_factory):
     return run(tmp_path_factory.mktemp("alone"), "run")
 
 
+@pytest.mark.processes
 def test_two_processes_train_the_model_of_one(pair, alone):
     for found in pair[1]:
         for name, value in alone["model"].items():
@@ -113,6 +114,7 @@ def test_two_processes_train_the_model_of_one(pair, alone):
             assert found["history"][measured] == pytest.approx(alone["history"][measured], abs=1e-5)
 
 
+@pytest.mark.processes
 def test_two_processes_mean_the_same_by_any_loss(pair):
     alone = losses_of()
     for found in pair[1]:
@@ -121,6 +123,7 @@ def test_two_processes_mean_the_same_by_any_loss(pair):
     assert alone["doubtful"] != alone["by_image"]
 
 
+@pytest.mark.processes
 def test_two_processes_count_what_one_counts(pair, alone):
     for found in pair[1]:
         assert torch.equal(found["counts"], alone["counts"])
@@ -128,6 +131,7 @@ def test_two_processes_count_what_one_counts(pair, alone):
         assert found["history"]["validation"]["6"]["iou"] == pytest.approx(alone["history"]["validation"]["6"]["iou"])
 
 
+@pytest.mark.processes
 def test_only_the_first_process_speaks(pair):
     finished, (first, second) = pair
     assert first["calls"] == [1, 2, 3, 4, 5, 6]
@@ -136,11 +140,13 @@ def test_only_the_first_process_speaks(pair):
     assert finished.stdout == ""
 
 
+@pytest.mark.processes
 def test_a_finished_run_is_taken_up_by_both(pair):
     for found in pair[1]:
         assert json.dumps(found["resumed"]) == json.dumps(found["history"])
 
 
+@pytest.mark.processes
 def test_a_file_that_only_one_process_sees_is_an_error_in_both(pair):
     assert all("the processes disagree about the step to go on from: [6, 0]" in found["error"] for found in pair[1])
 

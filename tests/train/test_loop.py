@@ -273,6 +273,7 @@ def kill_at(fatal):
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
+@pytest.mark.processes
 def test_a_killed_run_goes_on_as_if_it_had_not_been(tmp_path):
     whole, history = train(data=Jittered(), validation=scenes())
     path = tmp_path / "run.pt"
