@@ -107,6 +107,10 @@ SkipSurgeryExplorer(model, images, labels, cells.classes, cells.palette, cells.m
         "from segedu.classroom.explorers import ASPPExplorer\nASPPExplorer()",
         ("map size", "rate 3"),
     ),
+    "crf": Setup(
+        "from segedu.classroom.explorers import CRFExplorer\nCRFExplorer()",
+        ("θα position std", "θβ colour std", "bilateral weight", "iterations"),
+    ),
 }
 
 # The stage draws inside an animation frame: when the next one begins, the frame with its picture has been handed over.

@@ -1,5 +1,7 @@
 """The Gaussian filter as it is written: every point sees every other one."""
 
+from typing import Self
+
 import torch
 from torch import Tensor
 
@@ -29,6 +31,14 @@ class AllPairs(Filter):
         ones = torch.ones_like(half)
         self.queries = torch.cat([points, ones, -half], 2)
         self.keys = torch.cat([points, -half, ones], 2).transpose(1, 2).contiguous()
+
+    def reordered(self, order: Tensor) -> Self:
+        reordered = super().reordered(order)
+        reordered.queries, keys = (
+            points.flatten(0, 1)[order].view(*self.shape, -1) for points in (self.queries, self.keys.transpose(1, 2))
+        )
+        reordered.keys = keys.transpose(1, 2).contiguous()
+        return reordered
 
     def messages(self, values: Tensor) -> Read:
         weighted = values if self.before is None else values * self.before.flatten()[:, None]

@@ -47,6 +47,14 @@ class Filter(ABC):
         scaled.before, scaled.after = _product(self.before, before), _product(self.after, after)
         return scaled
 
+    def reordered(self, order: Tensor) -> Self:
+        """The same filter with its points numbered anew, ``order (N P,)`` being their old numbers; images stay."""
+        reordered = copy.copy(self)
+        for name in ("before", "after"):
+            factor = getattr(self, name)
+            setattr(reordered, name, None if factor is None else factor.flatten()[order].view(self.shape))
+        return reordered
+
     def transposed(self) -> Self:
         """The filter whose matrix is the transpose of this one's: the way that gradients take."""
         transposed = copy.copy(self)

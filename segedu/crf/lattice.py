@@ -37,6 +37,12 @@ class Lattice(Filter):
         scaled = super().scaled(before, after)
         return scaled._forget(*(["_splat"] if before is not None else []), *(["_slice"] if after is not None else []))
 
+    def reordered(self, order: Tensor) -> Self:
+        reordered = super().reordered(order)
+        reordered.vertices = self.vertices.reordered(order)
+        reordered.nearness, reordered.rank = self.nearness[:, order], self.rank[:, order]
+        return reordered._forget("_slice")
+
     def transposed(self) -> Self:
         transposed = super().transposed()
         transposed.axes = self.axes[::-1]

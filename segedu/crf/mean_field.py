@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from segedu.crf.filters import Filter
@@ -10,6 +11,9 @@ from segedu.crf.inputs import check_logits
 
 CPU_VALUES = 2**17
 """How many values a thread updates at a time: 512 KiB of float32, so that a few steps stay in its cache."""
+
+TILE = 8
+"""The side of the tiles of pixels that are worked on one after the other."""
 
 
 @torch.compiler.disable  # type: ignore[untyped-decorator]
@@ -43,9 +47,16 @@ def mean_field(
     strengths = torch.as_tensor(weights, dtype=dtype, device=logits.device)
     costs = None if compatibility is None else compatibility.to(dtype)
     learns = any(given is not None and given.requires_grad for given in (scores, strengths, costs))
-    iterate = _iterate if learns and torch.is_grad_enabled() else _iterate_in_pieces
     with torch.autocast(logits.device.type, enabled=False):
-        probabilities = iterate(scores, filters, strengths, costs, iterations)
+        if learns and torch.is_grad_enabled():
+            probabilities = _iterate(scores, filters, strengths, costs, iterations)
+        elif scores.device.type == "cpu":
+            order = _by_tiles(count, height, width)
+            near = [one.reordered(order) for one in filters]
+            probabilities = torch.empty_like(scores)
+            probabilities[order] = _iterate_in_pieces(scores[order], near, strengths, costs, iterations)
+        else:
+            probabilities = _iterate_in_pieces(scores, filters, strengths, costs, iterations)
     return probabilities.view(count, height, width, classes).permute(0, 3, 1, 2).contiguous()
 
 
@@ -57,8 +68,8 @@ def _iterate(
     for _ in range(iterations):
         values = probabilities.view(*filters[0].shape, -1)
         heard = [one.filter(values).view(scores.shape) for one in filters]
-        messages = [message * weight for message, weight in zip(heard, weights, strict=True)]
-        probabilities = _total(scores, messages, costs).softmax(1)
+        first, *others = (message * weight for message, weight in zip(heard, weights, strict=True))
+        probabilities = _total(scores, sum(others, start=first), costs).softmax(1)
     return probabilities
 
 
@@ -78,27 +89,39 @@ def _iterate_in_pieces(
     for _ in range(iterations):
         reads = [one.messages(probabilities) for one in weighted]
         for some in pieces:
-            _softmax_into(updated[some], _total(scores[some], [read(some) for read in reads], costs))
+            heard = reads[0](some)
+            for read in reads[1:]:
+                heard += read(some)
+            _softmax_into(updated[some], _total(scores[some], heard, costs))
         probabilities, updated = updated, probabilities
     return probabilities
 
 
-def _total(scores: Tensor, messages: Sequence[Tensor], costs: Tensor | None) -> Tensor:
+def _by_tiles(count: int, height: int, width: int) -> Tensor:
+    """The numbers of all pixels, tile by tile: what a vertex of a lattice sums then lies in a few cache lines."""
+    padded = F.pad(
+        torch.arange(1, count * height * width + 1).view(count, height, width), (0, -width % TILE, 0, -height % TILE)
+    )
+    tiles = padded.unfold(1, TILE, TILE).unfold(2, TILE, TILE).flatten()
+    return tiles[tiles > 0] - 1
+
+
+def _total(scores: Tensor, heard: Tensor, costs: Tensor | None) -> Tensor:
     """A pixel's own scores and what it hears of the labels of others, ``(P, K)`` each."""
     if costs is None:
         # Potts: what is heard for other labels counts against one. But for a constant, what is heard for it counts.
-        return sum(messages, start=scores)
-    return torch.addmm(scores, sum(messages[1:], start=messages[0]), costs.T, alpha=-1)
+        return scores + heard
+    return torch.addmm(scores, heard, costs.T, alpha=-1)
 
 
 def _softmax_into(probabilities: Tensor, scores: Tensor) -> None:
     """The softmax, by its definition where that is safe: torch takes a CPU up to 8 times as long for few classes."""
     if scores.device.type == "cpu":
-        powers = scores.exp()
+        powers = torch.exp(scores, out=probabilities)
         sums = powers @ powers.new_ones(scores.shape[1], 1)
         least, most = sums.aminmax()
-        if least > 1e-30 and most.isfinite():
-            torch.mul(powers, sums.reciprocal_(), out=probabilities)
+        if float(least) > 1e-30 and float(most) < torch.inf:
+            powers.mul_(sums.reciprocal_())
             return
     probabilities.copy_(scores.softmax(1))
 

@@ -51,6 +51,9 @@ class OthersOnly(Filter):
             own = own if factor is None else own * factor
         return OthersOnly(self.whole.scaled(before, after), own)
 
+    def reordered(self, order: Tensor) -> "OthersOnly":
+        return OthersOnly(self.whole.reordered(order), self.own.flatten()[order].view(self.shape))
+
     def unscaled_own_weight(self) -> Tensor:
         return torch.zeros_like(self.own)
 

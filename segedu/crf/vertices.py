@@ -34,6 +34,18 @@ class Vertices(NamedTuple):
     simplex: Tensor
     sample: Tensor
 
+    def reordered(self, order: Tensor) -> "Vertices":
+        """The same with the points numbered anew, ``order (P,)`` being their old numbers."""
+        place = torch.empty_like(order, dtype=torch.int32).scatter_(
+            0, order, torch.arange(len(order), dtype=torch.int32, device=order.device)
+        )
+        return self._replace(
+            of_point=self.of_point[order],
+            points=place[self.points.long()],
+            simplex=self.simplex[order],
+            sample=place[self.sample].long(),
+        )
+
 
 def vertices(corner: Tensor, rank: Tensor, image: Tensor, images: int) -> Vertices:
     """Number the corners of simplices ``(d + 1, P)``; points of different images, ``image (P,)``, share none.

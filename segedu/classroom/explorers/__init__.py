@@ -1,6 +1,7 @@
 """Explorers: pictures that answer to the hand, one for each idea that is easier to feel than to read."""
 
 from segedu.classroom.explorers.aspp import ASPPExplorer
+from segedu.classroom.explorers.crf import CRFExplorer
 from segedu.classroom.explorers.dilation import DilationExplorer
 from segedu.classroom.explorers.explorer import Explorer
 from segedu.classroom.explorers.fusion import FusionExplorer
@@ -14,6 +15,7 @@ from segedu.classroom.explorers.unpooling import UnpoolingExplorer
 
 __all__ = [
     "ASPPExplorer",
+    "CRFExplorer",
     "DilationExplorer",
     "Explorer",
     "FusionExplorer",
