@@ -51,9 +51,8 @@ class Lattice(Filter):
     def messages(self, values: Tensor) -> Read:
         near = self.vertices
         held = _weighted_sums(near.points.flatten(), values, self._splat, near.first)
-        blur = held.new_tensor([0.5, 1.0, 0.5]).repeat(len(held), 1)
         for axis in self.axes:
-            held = _weighted_sums(near.neighbours[axis], held, blur)
+            held = _weighted_sums(near.neighbours[axis], held, self._blur)
         return lambda points: _weighted_sums(near.of_point[points], held, self._slice[points])
 
     def unscaled_own_weight(self) -> Tensor:
@@ -65,6 +64,12 @@ class Lattice(Filter):
         weights = self.nearness if self.before is None else self.nearness * self.before.flatten()
         splat: Tensor = weights.gather(1, self.vertices.points.long())
         return splat.flatten()
+
+    @cached_property
+    def _blur(self) -> Tensor:
+        """The weights of a vertex between its neighbours."""
+        kernel: Tensor = self.nearness.new_tensor([0.5, 1.0, 0.5])
+        return kernel.repeat(self.vertices.neighbours.shape[1], 1)
 
     @cached_property
     def _slice(self) -> Tensor:

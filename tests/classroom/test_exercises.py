@@ -8,10 +8,11 @@ import pytest
 import torch
 from torch import nn
 
-from segedu.classroom.exercises import dilation, fcn, losses, segnet, unet
+from segedu.classroom.exercises import deeplab, dilation, fcn, losses, segnet, unet
 from segedu.classroom.exercises.exercise import Exercise, Hint, Mistake, one_tensor
 
-EXERCISES = {name: getattr(lesson, name) for lesson in (fcn, unet, segnet, dilation, losses) for name in lesson.__all__}
+LESSONS = (fcn, unet, segnet, dilation, deeplab, losses)
+EXERCISES = {name: getattr(lesson, name) for lesson in LESSONS for name in lesson.__all__}
 REPAIRS = {name: exercise for name, exercise in EXERCISES.items() if exercise.given}
 MUTANTS = [(name, number) for name, exercise in EXERCISES.items() for number in range(len(exercise.mistakes))]
 each = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=EXERCISES.keys())
@@ -148,6 +149,22 @@ def test_mistakes_are_not_matched_on_errors_alone():
         raise RuntimeError("another")
 
     assert exercise.check(another).hint == "your code stopped in line 2 with RuntimeError: another"
+
+
+def test_what_should_be_refused_is_named():
+    def refuses(value):
+        if value == 1:
+            raise ValueError("no rate for 1")
+        return torch.tensor(value)
+
+    exercise = Exercise(refuses, (), lambda: [(0,), (1,)], one_tensor, "yes.")
+    assert exercise.check(lambda value: refuses(value)).status == "right"
+    assert exercise.check(torch.tensor).hint.startswith("this should be refused with ValueError; your code returns a")
+
+    def looks_up(value):
+        return torch.tensor({0: 0}[value])
+
+    assert "with KeyError: 1; here it should stop with ValueError. Tried" in exercise.check(looks_up).hint
 
 
 def test_a_broken_exercise_says_so():

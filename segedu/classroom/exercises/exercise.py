@@ -164,8 +164,12 @@ def _difference(candidate: Answer, mine: Trial, right: Trial) -> str:
     """In what one trial leaves the solution's."""
     if isinstance(mine, Hint):
         return str(mine)
+    refused = type(right).__name__ if isinstance(right, Exception) and not isinstance(right, Hint) else ""
     if isinstance(mine, Exception):
-        return f"your code stopped{_line(candidate, mine)} with {type(mine).__name__}: {mine}"
+        wanted = f"; here it should stop with {refused}" if refused else ""
+        return f"your code stopped{_line(candidate, mine)} with {type(mine).__name__}: {mine}{wanted}"
+    if refused:
+        return f"this should be refused with {refused}; your code returns a result."
     if isinstance(right, Exception):
         raise TypeError(f"the solution of this exercise failed on a probe: {right}") from right
     for name, values in right.items():
