@@ -1,10 +1,11 @@
 """Ten iterations of a dense CRF on photographs, against pydensecrf and against the sums over all pairs.
 
 The photographs are scikit-learn's; the scores are synthetic: distances to random colours of the image at stride 8, with
-noise, interpolated. ``agreement`` is the share of pixels to which a way gives the label that segedu gives,
-``difference`` the mean of what their probabilities differ by. pydensecrf (the package pydensecrf2) runs on one thread
-whatever it is told; it is in the [bench] extra and left out where it is not installed. Memory is that of a process of
-its own: how far its resident set rises above what it held before (Linux only).
+noise, interpolated, and so sure of themselves that the field changes 46 % of the labels at 321x481. ``agreement`` is
+the share of pixels to which a way gives the label that segedu gives, ``difference`` the mean of what their
+probabilities differ by. pydensecrf (the package pydensecrf2) runs on one thread whatever it is told; it is in the
+[bench] extra and left out where it is not installed. Memory is that of a process of its own: how far its resident set
+rises above what it held before (Linux only).
 """
 
 import argparse
@@ -64,7 +65,7 @@ def scene(task: Task) -> tuple[Tensor, Tensor]:
     coarse = F.avg_pool2d(photo.float(), 8, ceil_mode=True)
     colours = coarse.flatten(2)[0].T
     chosen = colours[torch.randint(len(colours), (task.classes,), generator=generator)]
-    scores = -torch.cdist(colours, chosen).T.reshape(1, task.classes, *coarse.shape[2:]) / 20
+    scores = -torch.cdist(colours, chosen).T.reshape(1, task.classes, *coarse.shape[2:]) / 8
     scores += torch.randn(scores.shape, generator=generator)
     return F.interpolate(scores, task.size, mode="bilinear"), photo
 
