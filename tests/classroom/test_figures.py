@@ -294,3 +294,19 @@ def test_loss_curves_are_the_closed_forms(monkeypatch, shown):
     for name, curve in expected.items():
         torch.testing.assert_close(values[name], curve, rtol=1e-5, atol=1e-7)
     assert "focal loss with γ = 3" in shown.attributes["alt"]
+
+
+def test_the_deeplab_family_has_the_published_sizes_strides_and_rates(monkeypatch, shown):
+    texts = []
+    monkeypatch.setattr("matplotlib.axes.Axes.text", lambda self, x, y, text, **style: texts.append(text))
+    diagrams.deeplab_family()
+    assert shown.attributes["alt"] == (
+        "v1, 20.5 M: strides 2 at rate 1, 4 at rate 1, 8 at rate 1, 8 at rate 1, 8 at rate 2; head rate 12; then a "
+        "dense CRF; v2, 44.0 M: strides 4 at rate 1, 4 at rate 1, 8 at rate 1, 8 at rate 2, 8 at rate 4; head rate 6, "
+        "rate 12, rate 18, rate 24; then a dense CRF; v3, 39.0 M: strides 4 at rate 1, 4 at rate 1, 8 at rate 1, 16 at "
+        "rate 1, 16 at rates 2, 4, 8; head 1 × 1, rate 6, rate 12, rate 18, image mean; no CRF."
+    )
+    assert [text for text in texts if text.startswith("rate ")] == [f"rate {r}" for r in (12, 6, 12, 18, 24, 6, 12, 18)]
+    assert [text for text in texts if "/" in text and len(text) < 5] == [
+        f"1/{stride}" for stride in (2, 4, 8, 8, 8, 4, 4, 8, 8, 8, 4, 4, 8, 16, 16)
+    ]
