@@ -43,6 +43,7 @@ class OthersOnly(Filter):
 
     def __init__(self, whole: Filter, own: Tensor) -> None:
         self.shape, self.dtype, self.device = whole.shape, whole.dtype, whole.device
+        self.before = self.after = None  # whatever scales it scales the two below
         self.whole, self.own = whole, own
 
     def scaled(self, before: Tensor | None, after: Tensor | None) -> "OthersOnly":
