@@ -98,10 +98,9 @@ def _iterate_in_pieces(
 
 
 def _by_tiles(count: int, height: int, width: int) -> Tensor:
-    """The numbers of all pixels, tile by tile: what a vertex of a lattice sums then lies in a few cache lines."""
-    padded = F.pad(
-        torch.arange(1, count * height * width + 1).view(count, height, width), (0, -width % TILE, 0, -height % TILE)
-    )
+    """The numbers of all pixels, tile by tile: what a lattice sums then lies in a few cache lines of a CPU."""
+    pixels = torch.arange(1, count * height * width + 1, device="cpu").view(count, height, width)
+    padded = F.pad(pixels, (0, -width % TILE, 0, -height % TILE))
     tiles = padded.unfold(1, TILE, TILE).unfold(2, TILE, TILE).flatten()
     return tiles[tiles > 0] - 1
 

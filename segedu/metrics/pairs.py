@@ -58,8 +58,8 @@ def _from_bytes(predictions: Tensor, target: Tensor, num_classes: int, ignore_in
 
     What is void or no class then costs nothing at the pixels, which halves the time.
     """
-    table = torch.zeros(256 * 256, dtype=torch.int64)
-    room = torch.empty(2, min(BYTES_CHUNK, target.numel()), dtype=torch.int32)
+    table = torch.zeros(256 * 256, dtype=torch.int64, device=target.device)
+    room = torch.empty(2, min(BYTES_CHUNK, target.numel()), dtype=torch.int32, device=target.device)
     for pieces in zip(*(torch.split(each.flatten(), BYTES_CHUNK) for each in (target, predictions)), strict=True):
         # By way of bytes: PyTorch turns int64 into uint8, and that into int32, in less time than into int32 at once.
         row, column = (place[: len(piece)].copy_(piece.byte()) for place, piece in zip(room, pieces, strict=True))
@@ -67,7 +67,7 @@ def _from_bytes(predictions: Tensor, target: Tensor, num_classes: int, ignore_in
     table = table.view(256, 256)
     if 0 <= ignore_index <= 255:
         table[ignore_index] = 0
-    places = torch.arange(256).clamp_(max=num_classes) + 1
+    places = torch.arange(256, device=target.device).clamp_(max=num_classes) + 1
     rows = table.new_zeros(num_classes + 2, 256).index_add_(0, places, table)
     return table.new_zeros(num_classes + 2, num_classes + 2).index_add_(1, places, rows)
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from segedu.crf import AllPairs, Lattice
+from segedu.crf import AllPairs, Lattice, dense_crf
 from segedu.crf.mean_field import _by_tiles
 from segedu.crf.normalisation import OthersOnly
 
@@ -37,3 +37,13 @@ def test_tiles_hold_every_pixel_once_and_image_by_image(count, height, width):
     if height >= 8 and width >= 8:
         first = order[0, :64]
         assert int((first // width).max()) == int((first % width).max()) == 7
+
+
+def test_nothing_is_made_on_an_implied_device():
+    logits, images = torch.randn(1, 3, 9, 12), torch.rand(1, 3, 9, 12)
+    expected = dense_crf(logits, images, iterations=2)
+    torch.set_default_device("meta")
+    try:
+        assert torch.equal(dense_crf(logits, images, iterations=2), expected)
+    finally:
+        torch.set_default_device(None)
