@@ -1,8 +1,8 @@
 """Confusion matrices and means over images of two 512x512 label maps of 19 classes, against what is in use elsewhere.
 
 numpy's ``fast_hist`` is FCN's own score.py. The peers are in the [bench] extra; one that is not installed is left out.
-Those that know no void are given a target without it, and so are we. ``boundaries.py`` and ``confidence.py`` measure the
-other metrics.
+Those that know no void are given a target without it, and so are we. ``boundaries.py`` and ``confidence.py`` measure
+the other metrics.
 """
 
 from collections.abc import Callable, Mapping
