@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import library
 
 __all__ = ["operator"]
 
-_OPERATORS: Any = torch.library.Library("segedu", "FRAGMENT")  # type: ignore[no-untyped-call]
+_OPERATORS: Any = library.Library("segedu", "FRAGMENT")  # type: ignore[no-untyped-call]
 
 
 def operator(
@@ -20,17 +21,17 @@ def operator(
     """Makes a function of tensors and plain values ``torch.ops.segedu.<name>``; its annotations are the signature.
 
     ``fake`` says what comes out, by shape and dtype, where tensors are fake or traced. ``backward`` and
-    ``setup_context`` are those of ``torch.library.register_autograd``. ``torch.library.custom_op`` does the same, but
+    ``setup_context`` are those of PyTorch's ``register_autograd``. Its ``custom_op`` does the same as all of this, but
     imports the compiler at its first call, which takes seconds.
     """
 
     def register(function: Callable[..., Any]) -> Any:
         qualified = f"segedu::{name}"
-        _OPERATORS.define(name + torch.library.infer_schema(function, mutates_args=()))
+        _OPERATORS.define(name + library.infer_schema(function, mutates_args=()))
         _OPERATORS.impl(name, function, "CompositeExplicitAutograd")
-        torch.library.register_fake(qualified, fake, lib=_OPERATORS)
+        library.register_fake(qualified, fake, lib=_OPERATORS)
         if backward is not None:
-            torch.library.register_autograd(qualified, backward, setup_context=setup_context, lib=_OPERATORS)
+            library.register_autograd(qualified, backward, setup_context=setup_context, lib=_OPERATORS)
         return getattr(torch.ops.segedu, name).default
 
     return register

@@ -23,7 +23,7 @@ Place = tuple[float, float]
 def centre(explorer: Widgets, stage, cell: Cell) -> Place:
     """Where the middle of a cell lies in the picture on the page."""
     panel, row, col = cell
-    item = _panel(stage, panel)
+    item = panels_of(stage)[panel]
     (x, y, width, height), (rows, cols) = item["box"], item["shape"]
     scale = _scale(explorer, stage)
     return scale * (x + (col + 0.5) / cols * width), scale * (y + (row + 0.5) / rows * height)
@@ -31,8 +31,8 @@ def centre(explorer: Widgets, stage, cell: Cell) -> Place:
 
 def corners(stage) -> list[Cell]:
     """The first and the last cell of each panel."""
-    panels = {item["panel"]: item["shape"] for item in stage.scene["items"] if item.get("panel")}
-    return [cell for name, (rows, cols) in panels.items() for cell in ((name, 0, 0), (name, rows - 1, cols - 1))]
+    shapes = {name: panel["shape"] for name, panel in panels_of(stage).items()}
+    return [cell for name, (rows, cols) in shapes.items() for cell in ((name, 0, 0), (name, rows - 1, cols - 1))]
 
 
 def mispainted(explorer: Widgets, stage, cells: Iterable[Cell]) -> list[str]:
@@ -42,7 +42,7 @@ def mispainted(explorer: Widgets, stage, cells: Iterable[Cell]) -> list[str]:
     """
     cells = list(cells)
     places = [centre(explorer, stage, cell) for cell in cells]
-    expected = [_colour(_panel(stage, panel), row, col) for panel, row, col in cells]
+    expected = [_colour(panels_of(stage)[panel], row, col) for panel, row, col in cells]
     found = [
         f"{cell} is {shown}, expected {colour}"
         for cell, shown, colour in zip(cells, explorer.colours(places), expected, strict=True)
@@ -69,8 +69,9 @@ def _on(mark: dict[str, Any]) -> Iterator[Place]:
         yield (3 * left + right) / 4, (3 * top + bottom) / 4
 
 
-def _panel(stage, name: str) -> dict[str, Any]:
-    return next(item for item in stage.scene["items"] if item.get("panel") == name)
+def panels_of(stage) -> dict[str, dict[str, Any]]:
+    """The items of the scene that have cells to point at, by their names."""
+    return {item["panel"]: item for item in stage.scene["items"] if item.get("panel")}
 
 
 def _colour(panel: dict[str, Any], row: int, col: int) -> tuple[int, ...]:

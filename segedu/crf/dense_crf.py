@@ -8,11 +8,12 @@ from torch import Tensor, nn
 from segedu.crf.all_pairs import AllPairs
 from segedu.crf.calibration import calibrated
 from segedu.crf.filters import Filter
-from segedu.crf.inputs import arithmetic_dtype, check_pair, colours
+from segedu.crf.inputs import check_pair, colours
 from segedu.crf.kernels import Bilateral, Gaussian, Kernel
 from segedu.crf.lattice import Lattice
 from segedu.crf.mean_field import mean_field
 from segedu.crf.normalisation import Normalisation, OthersOnly, normalised
+from segedu.losses.inputs import arithmetic_dtype
 
 KERNELS: tuple[Kernel, ...] = (Gaussian(), Bilateral())
 

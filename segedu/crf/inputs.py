@@ -48,11 +48,6 @@ def check_pair(logits: Tensor, images: Tensor) -> None:
         raise ValueError(f"images lie on {images.device} and logits on {logits.device}: move one to the other")
 
 
-def arithmetic_dtype(logits: Tensor) -> torch.dtype:
-    """What a CRF is computed in: float64 for float64 logits, float32 for all others."""
-    return torch.float64 if logits.dtype == torch.float64 else torch.float32
-
-
 def require(condition: Tensor, message: str) -> None:
     """Raises ``ValueError`` on the CPU. A GPU is not waited for: it fails the program when next asked for a value."""
     if condition.device.type == "cpu":

@@ -11,7 +11,7 @@ _LABEL_DTYPES = (torch.int64, torch.int32, torch.int16, torch.uint8)
 
 
 def arithmetic_dtype(logits: Tensor) -> torch.dtype:
-    """What a loss is computed in: float64 for float64 logits, float32 for all others."""
+    """What is computed in, whatever the logits are: float64 for float64, float32 for all others."""
     return torch.float64 if logits.dtype == torch.float64 else torch.float32
 
 

@@ -7,12 +7,9 @@ Screenshots of the explorers go to the folder that the environment variable SEGE
 """
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.append(str(Path(__file__).resolve().parents[2] / "tools"))
 from lab import VIEWPORT, Lab, Server, browser, chromium
 
 PATIENCE = 20_000  # ms until a page must show what is expected of it

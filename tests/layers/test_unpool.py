@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
+from torch import Tensor, library
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from segedu.layers import windows
@@ -177,9 +177,9 @@ def test_operators_tell_the_truth_about_themselves(packed):
     """Schema, fake kernels and autograd registration, checked by PyTorch against real runs, strides included."""
     x = torch.randn(2, 3, 7, 9).contiguous(memory_format=FORMATS[packed]).requires_grad_()
     pooled, offsets = max_pool(x.detach(), packed=packed)
-    torch.library.opcheck(torch.ops.segedu.offset_max_pool.default, (x, packed))
-    torch.library.opcheck(torch.ops.segedu.offset_max_unpool.default, (pooled.requires_grad_(), offsets, 7, 9))
-    torch.library.opcheck(torch.ops.segedu.offset_take.default, (x, offsets))
+    library.opcheck(torch.ops.segedu.offset_max_pool.default, (x, packed))
+    library.opcheck(torch.ops.segedu.offset_max_unpool.default, (pooled.requires_grad_(), offsets, 7, 9))
+    library.opcheck(torch.ops.segedu.offset_take.default, (x, offsets))
 
 
 @pytest.mark.parametrize("packed", [False, True])

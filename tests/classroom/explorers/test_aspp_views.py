@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from looks import panels_of
 from torch import nn
 from torch.nn import functional as F
 
@@ -30,10 +31,6 @@ def explorer():
 def start(explorer):
     explorer.stage.hovered = None
     explorer.reset()
-
-
-def panels_of(explorer):
-    return {item["panel"]: item for item in explorer.stage.scene["items"] if item.get("panel")}
 
 
 def data_of(item):
@@ -71,7 +68,7 @@ def test_each_branch_shows_what_pytorch_counts(explorer, state):
     rates = [state[rate] for rate in RATES if state[rate]]
     assert [layer.dilation[0] for layer in layers if layer.kernel_size == (3, 3)] == rates
     assert len(layers) == len(rates) + (state["head"] == "v3")
-    shown = [item for name, item in panels_of(explorer).items() if name.startswith("branch")]
+    shown = [item for name, item in panels_of(explorer.stage).items() if name.startswith("branch")]
     for item, layer in zip(shown, layers, strict=True):
         taps, _ = ones(layer, state["size"])
         assert np.array_equal(data_of(item), SHADES[taps.detach().int().numpy()])
@@ -98,7 +95,7 @@ def test_the_taps_of_a_cell_are_filled_where_it_feels_the_map_and_hollow_beyond(
     size = state["size"]
     row, col = data.draw(st.integers(0, size - 1)), data.draw(st.integers(0, size - 1))
     explorer.stage.hovered = {"panel": "map", "row": row, "col": col}
-    x, y, width, _ = panels_of(explorer)["map"]["box"]
+    x, y, width, _ = panels_of(explorer.stage)["map"]["box"]
     rates = [state[rate] for rate in RATES if state[rate]]
     blocks, lost = [], 0
     for rate, colour in zip(rates, COLOURS, strict=False):

@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from looks import panels_of
 from torch import nn
 from torch.nn import functional as F
 
@@ -50,13 +51,9 @@ def by_pytorch(state):
     return taps[0, 0].detach().long().numpy(), readers[0, 0].long().numpy()
 
 
-def panels_of(explorer):
-    return {item["panel"]: item for item in explorer.stage.scene["items"] if item.get("panel")}
-
-
 def marked(explorer, panel):
     """The cells of a panel that a mark fills or frames alone, ``(row, col)`` each."""
-    (x, y, width, height), (rows, cols) = (panels_of(explorer)[panel][key] for key in ("box", "shape"))
+    (x, y, width, height), (rows, cols) = (panels_of(explorer.stage)[panel][key] for key in ("box", "shape"))
     found = set()
     for mark in explorer.stage.marks:
         left, top, across, down = mark["box"]
@@ -75,7 +72,7 @@ def test_both_maps_show_what_pytorch_counts(shared, state):
     shared.state = state
     taps, readers = by_pytorch(state)
     for panel, counts in (("output", taps), ("input", readers)):
-        item = panels_of(shared)[panel]
+        item = panels_of(shared.stage)[panel]
         assert item["shape"] == list(counts.shape)
         assert np.array_equal(
             np.frombuffer(item["data"], np.uint8).reshape(counts.shape), heat(counts, state["kernel"] ** 2)
@@ -244,10 +241,10 @@ def test_beyond_the_map_a_dilated_kernel_is_its_centre_tap(shared):
 @pytest.mark.parametrize("state", [{"size": 9, "rate": 1}, {"size": 65, "kernel": 5}, {"size": 64, "stride": 4}, {}])
 def test_everything_lies_within_the_picture_in_square_cells(explorer, state):
     explorer.state = state
-    for panel, (rows, cols) in {name: item["shape"] for name, item in panels_of(explorer).items()}.items():
-        _, _, width, height = panels_of(explorer)[panel]["box"]
+    for panel, (rows, cols) in {name: item["shape"] for name, item in panels_of(explorer.stage).items()}.items():
+        _, _, width, height = panels_of(explorer.stage)[panel]["box"]
         assert width / cols == height / rows
-        assert panels_of(explorer)[panel]["palette"] == HEAT.tobytes()
+        assert panels_of(explorer.stage)[panel]["palette"] == HEAT.tobytes()
         for row, col in ((0, 0), (rows - 1, cols - 1)):
             explorer.state = {"pinned": {"panel": panel, "row": row, "col": col}}
             for item in [*explorer.stage.scene["items"], *explorer.stage.marks]:

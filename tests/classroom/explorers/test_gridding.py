@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from looks import panels_of
 from torch.nn import functional as F
 
 from segedu.classroom.explorers import GriddingExplorer
@@ -37,10 +38,6 @@ def paths_of_ones(rates):
     return paths[0, 0].long().numpy()
 
 
-def panels_of(explorer):
-    return {item["panel"]: item for item in explorer.stage.scene["items"] if item.get("panel")}
-
-
 @settings(deadline=None, max_examples=15)
 @given(rates=st.tuples(*[st.integers(1, 12)] * 3))
 def test_both_fields_show_what_a_stack_of_ones_reads(rates):
@@ -48,7 +45,7 @@ def test_both_fields_show_what_a_stack_of_ones_reads(rates):
     explorer.state = state_of(*rates)
     expected = paths_of_ones(rates), paths_of_ones(plan(1 + 2 * sum(rates)))
     most = max(int(counts.max()) for counts in expected)
-    for panel, counts in zip(panels_of(explorer).values(), expected, strict=True):
+    for panel, counts in zip(panels_of(explorer.stage).values(), expected, strict=True):
         assert panel["shape"] == list(counts.shape)
         shown = np.frombuffer(panel["data"], np.uint8).reshape(counts.shape)
         assert np.array_equal(shown, heat(counts, most))
@@ -115,7 +112,7 @@ def test_a_cell_is_marked_in_both_fields_with_its_paths(explorer):
     tags = [mark["text"] for mark in explorer.stage.marks if mark["kind"] == "text"]
     assert tags == ["36", str(paths_of_ones((1, 2, 3))[4, 8])]
     frames = [mark["box"] for mark in explorer.stage.marks if mark.get("halo")]
-    for frame, panel in zip(frames, panels_of(explorer).values(), strict=True):
+    for frame, panel in zip(frames, panels_of(explorer.stage).values(), strict=True):
         x, y, width, height = panel["box"]
         assert (frame[0] + frame[2] / 2 - x) / width == pytest.approx(8.5 / 13)
         assert (frame[1] + frame[3] / 2 - y) / height == pytest.approx(4.5 / 13)
@@ -144,7 +141,7 @@ def test_routes_are_as_many_as_the_paths(rates):
 def test_bars_stand_under_their_columns_and_holes_are_marked(explorer, rates):
     explorer.state = state_of(*rates)
     found = gridding(rates)
-    (x, _, width, _) = panels_of(explorer)["chosen"]["box"]
+    (x, _, width, _) = panels_of(explorer.stage)["chosen"]["box"]
     bars = [
         item["box"] for item in explorer.stage.scene["items"] if item.get("fill") in ("rest", "now") and "box" in item
     ]
@@ -176,7 +173,7 @@ def test_everything_lies_within_the_picture(explorer, rates):
 def test_cells_are_square_and_little_travels(explorer):
     for rates in product((1, 5, 12), repeat=3):
         explorer.state = state_of(*rates)
-        for panel in panels_of(explorer).values():
+        for panel in panels_of(explorer.stage).values():
             _, _, width, height = panel["box"]
             assert width / panel["shape"][1] == height / panel["shape"][0]
             assert panel["palette"] == HEAT.tobytes()

@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from looks import panels_of
 
 from segedu.classroom.explorers import LossLandscape
 from segedu.classroom.explorers.loss_landscape_curves import GRID
@@ -37,10 +38,6 @@ def explorer():
 def start(explorer):
     explorer.stage.hovered = None
     explorer.reset()
-
-
-def panels_of(explorer):
-    return {item["panel"]: item for item in explorer.stage.scene["items"] if item.get("panel")}
 
 
 def scene_of(state, p):
@@ -141,7 +138,7 @@ def test_a_gradient_of_dice_grows_as_the_object_shrinks(explorer):
 def test_the_plots_and_the_table_show_the_curves(explorer, state):
     explorer.state = state
     result, items = explorer.compute(state), explorer.stage.scene["items"]
-    place, panels = round(50 * state["p"]) - 1, panels_of(explorer)
+    place, panels = round(50 * state["p"]) - 1, panels_of(explorer.stage)
     texts = [item["text"] for item in items if item["kind"] == "text"]
     rings = [item["at"] for item in items if item["kind"] == "ring"]
     for plot, curves in result.curves.items():
@@ -165,7 +162,7 @@ def test_the_plots_and_the_table_show_the_curves(explorer, state):
 
 def test_the_scene_shows_what_each_pixel_is_given(explorer):
     explorer.state = {"objects": 6, "p": 0.8, "false_alarm": 0.2}
-    panel = panels_of(explorer)["scene"]
+    panel = panels_of(explorer.stage)["scene"]
     shades = np.frombuffer(panel["data"], np.uint8).reshape(panel["shape"])
     assert is_object(6).sum() == 6
     assert set(shades[is_object(6)]) == {203}
@@ -182,7 +179,7 @@ def test_the_scene_shows_what_each_pixel_is_given(explorer):
 @pytest.mark.parametrize("objects", [1, 4, 5, 8, 50])
 def test_the_line_around_the_object_holds_its_pixels(explorer, objects):
     explorer.state = {"objects": objects}
-    x, y, width, height = panels_of(explorer)["scene"]["box"]
+    x, y, width, height = panels_of(explorer.stage)["scene"]["box"]
     outline = [
         item["points"]
         for item in explorer.stage.scene["items"]
@@ -217,7 +214,7 @@ def test_words_give_the_numbers_where_one_points(explorer):
     assert [mark["points"][0][0] for mark in explorer.stage.marks] == pytest.approx(
         [
             panel["box"][0] + panel["box"][2] * 44.5 / 49
-            for name, panel in panels_of(explorer).items()
+            for name, panel in panels_of(explorer.stage).items()
             if name != "scene"
         ]
     )
@@ -246,7 +243,7 @@ def test_numbers_have_three_figures(value, said):
 def test_everything_keeps_to_its_room_and_little_travels(explorer, state, data):
     explorer.state = state
     panel = data.draw(st.sampled_from(["pixel", "object", "scene", None]))
-    rows, cols = panels_of(explorer)[panel or "scene"]["shape"]
+    rows, cols = panels_of(explorer.stage)[panel or "scene"]["shape"]
     at = {"row": data.draw(st.integers(0, rows - 1)), "col": data.draw(st.integers(0, cols - 1))}
     explorer.stage.hovered = None if panel is None else {"panel": panel} | at
     lines = explorer.stage.words.split("\n")
@@ -254,7 +251,7 @@ def test_everything_keeps_to_its_room_and_little_travels(explorer, state, data):
     assert max(map(len, lines)) <= 92
     width, height = explorer.stage.scene["width"], explorer.stage.scene["height"]
     items = [*explorer.stage.scene["items"], *explorer.stage.marks]
-    plots = [panels_of(explorer)[plot]["box"] for plot in ("pixel", "object")]
+    plots = [panels_of(explorer.stage)[plot]["box"] for plot in ("pixel", "object")]
     for item in items:
         for x, y in item.get("points", [item.get("at", (0, 0))]):
             assert 0 <= x <= width

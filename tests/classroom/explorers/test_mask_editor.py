@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from looks import panels_of
 
 from segedu.classroom.explorers import MaskEditor
 from segedu.classroom.explorers.mask_editor_masks import EDITS, TRUTHS, Masks, drawn, labels_of, mask_of
@@ -63,10 +64,6 @@ def press(editor, name):
 
 def predicted(editor):
     return mask_of(Masks(*editor.state["masks"]).predicted)
-
-
-def panels_of(editor):
-    return {item["panel"]: item for item in editor.stage.scene["items"] if item.get("panel")}
 
 
 def ratio(part, whole):
@@ -196,7 +193,7 @@ def test_a_click_puts_the_brush_down_and_lets_go(editor, state, spot):
     assert np.array_equal(predicted(editor), expected)
     assert editor.state["pinned"] is None  # the pointer leads on
     frames = [mark["box"] for mark in editor.stage.marks]
-    step = panels_of(editor)["prediction"]["box"][2] / COLS
+    step = panels_of(editor.stage)["prediction"]["box"][2] / COLS
     under = np.array(neighbours(*spot, reach=state["brush"] // 2))
     rows, cols = np.ptp(under, axis=0) + 1
     assert frames[1][2:] == pytest.approx([cols * step, rows * step])
@@ -266,7 +263,7 @@ def test_colours_and_outline_show_what_becomes_of_each_pixel(editor, state):
     editor.state = state
     truth, drawing, _ = state["masks"]
     labels, mask = labels_of(truth, state["void"]), mask_of(drawing)
-    panel = panels_of(editor)["prediction"]
+    panel = panels_of(editor.stage)["prediction"]
     shown = np.frombuffer(panel["data"], np.uint8).reshape(ROWS, COLS)
     assert panel["palette"] == PALETTE.tobytes()
     for outcome, here in enumerate(

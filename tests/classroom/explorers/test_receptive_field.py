@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from looks import panels_of
 
 from segedu.classroom.explorers import ReceptiveFieldExplorer, still
 from segedu.classroom.explorers.field_map import SHADES
@@ -38,10 +39,6 @@ def shared():
     return make()
 
 
-def panels_of(explorer):
-    return {item["panel"]: item for item in explorer.stage.scene["items"] if item.get("panel")}
-
-
 def point(explorer, panel, row, col):
     """Point at a cell, and return the words."""
     explorer.stage.hovered = {"panel": panel, "row": row, "col": col}
@@ -65,7 +62,7 @@ def test_boxes_in_words_are_those_of_the_network(shared, name, pixels):
     shared.state = {"layers": PRESETS[name], "layer": len(PRESETS[name]) - 1, "pixels": pixels, "pinned": None}
     row = receptive_field(StackNet(PRESETS[name], pixels, channels=1), (pixels, pixels)).output
     units = row.shape[-1]
-    assert panels_of(shared)["map"]["shape"] == [units, units]
+    assert panels_of(shared.stage)["map"]["shape"] == [units, units]
     sizes = " or ".join(f"{size}" for size in row.sizes)
     seen = f"{row.size} × {row.size} px" if len(row.sizes) == 1 else f"{sizes} px a side"
     stride, start = signed(row.stride), signed(row.start)
@@ -176,7 +173,7 @@ def test_phases_are_told_and_coloured_by_their_size(explorer):
     explorer.state = {"layers": PHASES, "layer": 1, "pixels": 32, "heat": "none"}
     field = stacked(PHASES, 32)[-1].field
     assert field.sizes == (3, 5)
-    shades = grid_of(panels_of(explorer)["map"])
+    shades = grid_of(panels_of(explorer.stage)["map"])
     along = [int(last - first + 1) for first, last in (field.axis.endless.at(at) for at in range(len(shades)))]
     areas = np.outer(along, along)
     assert np.array_equal(shades, np.rint(254 * (areas - 9) / (25 - 9)).astype(np.uint8))
@@ -191,7 +188,7 @@ def test_phases_are_told_and_coloured_by_their_size(explorer):
 def test_where_all_fields_are_alike_the_map_shows_their_share_of_picture(explorer):
     explorer.state = {"layers": PRESETS[NOTES], "layer": 1, "pixels": 5, "heat": "none"}
     share = ((4 / 7) ** 2) * (len(SHADES) - 1)
-    assert grid_of(panels_of(explorer)["map"]).tolist() == [[round(share)] * 2] * 2
+    assert grid_of(panels_of(explorer.stage)["map"]).tolist() == [[round(share)] * 2] * 2
 
 
 def test_pixels_that_layers_between_cut_off_are_told(explorer):
@@ -213,7 +210,7 @@ def test_units_between_the_taps_of_a_transposed_layer_see_nothing(explorer):
     assert first == "Layer 1 of 1: 13 × 13 units see 0 or 1 px a side, 1/3 px apart, the first from 0."
     assert point(explorer, "map", 6, 6)[1] == "Unit 6, 6 sees rows 2 to 2, columns 2 to 2: all of it picture."
     assert point(explorer, "map", 6, 7)[1].startswith("Unit 6, 7 sees nothing:")
-    shades = grid_of(panels_of(explorer)["map"])
+    shades = grid_of(panels_of(explorer.stage)["map"])
     assert {(row, col) for row, col in np.argwhere(shades)} == set(itertools.product(range(0, 13, 3), repeat=2))
 
 
@@ -389,7 +386,7 @@ def test_nothing_is_cut_off_and_no_words_overlap(shared, state, place):
 def test_the_box_is_drawn_where_the_field_lies(explorer):
     """On the notes' example a cell of the grid is a pixel, 3 of padding around: the scale can be read off."""
     explorer.state = {"layers": PRESETS[NOTES], "layer": 1, "pixels": 5, "place": (0.0, 0.0), "heat": "none"}
-    x, y, side, _ = panels_of(explorer)["picture"]["box"]
+    x, y, side, _ = panels_of(explorer.stage)["picture"]["box"]
     cell = side / 5
     sides = [mark["points"] for mark in explorer.stage.marks if mark["kind"] == "line" and mark["stroke"] == "now"]
     corners = np.array(sides).reshape(-1, 2)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from looks import panels_of
 from scipy import ndimage
 from torch import nn
 
@@ -67,10 +68,6 @@ def state_of(*weights, image=0, donor=OWN, look=0):
         "donor": donor,
         "look": look,
     }
-
-
-def panels_of(explorer):
-    return {item["panel"]: item for item in explorer.stage.scene["items"] if item.get("panel")}
 
 
 @settings(deadline=None, max_examples=12)
@@ -158,16 +155,16 @@ def test_errors_are_told_apart(operate, scenes):
     expected = np.select(
         [truth == 255, called & (truth == 1), called, truth == 1], [VOID, FOUND, FALSE, MISSED], default=RIGHT
     )
-    shown = np.frombuffer(panels_of(explorer)["errors"]["data"], np.uint8).reshape(expected.shape)
+    shown = np.frombuffer(panels_of(explorer.stage)["errors"]["data"], np.uint8).reshape(expected.shape)
     assert np.array_equal(shown, expected)
     assert set(np.unique(shown)) == {RIGHT, FOUND, FALSE, MISSED, VOID}
 
 
 def test_the_skip_of_the_slider_glows_and_the_one_from_below_stays_on_its_scale(operate):
     explorer = operate()
-    before = np.frombuffer(panels_of(explorer)["skip"]["data"], np.uint8)
+    before = np.frombuffer(panels_of(explorer.stage)["skip"]["data"], np.uint8)
     explorer.state = {"skip1": 0.5}
-    half = np.frombuffer(panels_of(explorer)["skip"]["data"], np.uint8)
+    half = np.frombuffer(panels_of(explorer.stage)["skip"]["data"], np.uint8)
     assert np.abs(half - before / 2).max() <= 1
     assert before.max() == 254
 
@@ -198,7 +195,7 @@ def test_swapped_skips_are_judged_by_both_truths(operate, scenes):
     operation = explorer.compute(explorer.state)
     nearer = 0 if operation.to_donor.boundary_f1 > operation.quality.boundary_f1 else 2
     assert truths.endswith(f"the outlines of image {nearer} fit better.")
-    shown = np.frombuffer(panels_of(explorer)["beside"]["data"], np.uint8)
+    shown = np.frombuffer(panels_of(explorer.stage)["beside"]["data"], np.uint8)
     assert np.array_equal(shown, np.where(scenes[1][0] == 255, 2, scenes[1][0]).ravel())
 
 

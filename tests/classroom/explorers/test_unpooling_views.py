@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from looks import panels_of
 from torch.nn import functional as F
 
 from segedu.classroom.explorers import UnpoolingExplorer
@@ -38,10 +39,6 @@ def explorer():
 def start(explorer):
     explorer.stage.hovered = None
     explorer.reset()
-
-
-def panels_of(explorer):
-    return {item["panel"]: item for item in explorer.stage.scene["items"] if item.get("panel")}
 
 
 def shown(panel):
@@ -173,7 +170,7 @@ def test_panels_show_values_or_errors(explorer):
     for differences in (False, True):
         explorer.state = {"differences": differences, "height": 7, "width": 10}
         result = explorer.compute(explorer.state)
-        panels = panels_of(explorer)
+        panels = panels_of(explorer.stage)
         assert list(panels) == ["map", "pooled", "offsets", *WAYS]
         for name, values in {"map": result.values, "pooled": result.pooled}.items():
             assert shown(panels[name]).argmax() == values.argmax()
@@ -190,7 +187,7 @@ def test_panels_show_values_or_errors(explorer):
 
 def test_offsets_are_blue_where_one_cell_wins_and_grey_in_a_tie(explorer):
     explorer.state = {"pattern": "bar", "noise": 0.0, "height": 9, "width": 8}
-    result, panel = explorer.compute(explorer.state), panels_of(explorer)["offsets"]
+    result, panel = explorer.compute(explorer.state), panels_of(explorer.stage)["offsets"]
     assert panel["palette"] == OFFSETS.tobytes()
     for window, cells in windows_of(shown(panel)).items():
         assert [cell for cell, index in cells.items() if index] == [result.source(window)]
@@ -236,7 +233,7 @@ def test_words_follow_a_maximum(explorer):
 @given(state=settings_of, data=st.data())
 def test_marks_frame_where_a_maximum_came_from_and_goes(explorer, state, data):
     explorer.state = state
-    result, panels = explorer.compute(state), panels_of(explorer)
+    result, panels = explorer.compute(state), panels_of(explorer.stage)
     cell = data.draw(st.tuples(st.integers(0, state["height"] - 1), st.integers(0, state["width"] - 1)))
     explorer.stage.hovered = {"panel": "bilinear", "row": cell[0], "col": cell[1]}
     window = (cell[0] // 2, cell[1] // 2)
@@ -271,7 +268,7 @@ def test_everything_lies_within_the_picture_and_little_travels(explorer, height,
         x, y, across, down = item.get("box", (0, 0, 0, 0))
         assert 0 <= x <= x + across <= 840
         assert 0 <= y <= y + down <= explorer.stage.scene["height"]
-    for panel in panels_of(explorer).values():
+    for panel in panels_of(explorer.stage).values():
         _, _, across, down = panel["box"]
         assert across / panel["shape"][1] == down / panel["shape"][0]
     sizes = [len(value) if isinstance(value, bytes) else len(json.dumps(value)) for i in items for value in i.values()]
