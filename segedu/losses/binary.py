@@ -26,7 +26,7 @@ def binary_cross_entropy(
     ``(N, H, W)`` with ``reduction="none"``, in float32 (float64 for float64 logits). A floating-point target holds
     probabilities ``y`` of class 1; that they lie in 0..1 is not checked. ``"mean"`` divides by the number of valid
     pixels, whatever ``pos_weight``, as PyTorch does. Raises ``TypeError`` for dtypes, ``ValueError`` for shapes, an
-    unknown reduction and a label that is neither 0, 1 nor void.
+    unknown reduction, a negative ``pos_weight`` and a label that is neither 0, 1 nor void.
     """
     check_reduction(reduction)
     loss, valid = _cross_entropies(logits, target, ignore_index, pos_weight)
@@ -55,7 +55,8 @@ def binary_focal_loss(
 
     Shapes, labels and ``"mean"`` are those of ``binary_cross_entropy``, which it is at ``gamma=0``. ``a`` is ``alpha``
     at class 1 and ``1 - alpha`` at class 0, and 1 at both without an alpha. The gradient is finite for any
-    ``gamma >= 0``. Errors are those of ``binary_cross_entropy``, and ``ValueError`` for a negative gamma.
+    ``gamma >= 0``. Errors are those of ``binary_cross_entropy``, and ``ValueError`` for a negative gamma or an alpha
+    outside 0..1.
     """
     check_reduction(reduction)
     loss, valid = _focal_losses(logits, target, ignore_index, gamma, alpha)
@@ -135,7 +136,12 @@ class SigmoidFocal(NamedTuple):
 
     @classmethod
     def of(cls, gamma: float, alpha: float | None) -> "SigmoidFocal":
-        """With the paper's ``alpha``, the weight of class 1 beside ``1 - alpha``; None weighs nothing."""
+        """With the paper's ``alpha``, the weight of class 1 beside ``1 - alpha``; None weighs nothing.
+
+        Raises ``ValueError`` for an ``alpha`` outside 0..1, which would weigh one class less than nothing.
+        """
+        if alpha is not None and not 0 <= alpha <= 1:
+            raise ValueError(f"alpha is {alpha}; it is the share of class 1 in the weights and must lie in 0..1")
         return cls(gamma) if alpha is None else cls(gamma, alpha, 1 - alpha)
 
     def terms(self, place: Place, logits: Tensor, against: Tensor) -> None:
@@ -186,6 +192,8 @@ def _cross_entropies(
 ) -> tuple[Elementwise | Tensor, Tensor]:
     """Each pixel's loss, and which of them are valid, ``(N, P)`` each."""
     weight = 1.0 if pos_weight is None else pos_weight
+    if not weight >= 0:
+        raise ValueError(f"pos_weight is {pos_weight}; it must be 0 or more")
     if not target.is_floating_point():
         logits, positive, valid = binary_labels(logits, target, ignore_index)
         return _hard(SigmoidFocal(0, ones=weight), logits, positive, valid), valid

@@ -28,7 +28,8 @@ def one_vs_rest_focal_loss(
     ``logits (N, K, H, W)`` and ``target (N, H, W)`` -> a scalar, or ``(N, H, W)`` with ``reduction="none"``. Classes do
     not compete: probabilities are sigmoids and need not add up to 1, which is another loss than ``focal_loss``, and
     what some libraries mean by a multi-class focal loss. The paper adds the classes up; the mean keeps the scale where
-    there are many. ``"mean"`` divides by the number of valid pixels. Errors are those of ``focal_loss``.
+    there are many. ``"mean"`` divides by the number of valid pixels. Errors are those of ``focal_loss``,
+    and ``ValueError`` for an ``alpha`` outside 0..1.
     """
     check_reduction(reduction)
     check_gamma(gamma)

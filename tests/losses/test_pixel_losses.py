@@ -196,3 +196,13 @@ def test_ohem_shares_the_last_seats_among_ties():
     gradient = gradient_of(loss, logits)
     assert gradient.unique().numel() == 2
     torch.testing.assert_close(gradient[:, 1].sum(), torch.tensor(0.5))
+
+
+@pytest.mark.parametrize("alpha", [-0.1, 1.5, float("nan")])
+def test_weights_of_two_classes_are_not_negative(alpha):
+    logits, target = torch.randn(1, 2, 3, 4), torch.zeros(1, 3, 4, dtype=torch.long)
+    for loss, scores in ((BinaryFocalLoss(alpha=alpha), logits[:, :1]), (OneVsRestFocalLoss(alpha=alpha), logits)):
+        with pytest.raises(ValueError, match=r"must lie in 0\.\.1"):
+            loss(scores, target)
+    with pytest.raises(ValueError, match="pos_weight is -2"):
+        BinaryCrossEntropy(pos_weight=-2)(logits[:, :1], target)
