@@ -14,7 +14,8 @@ PACKAGE = Path(segedu.__file__).parent
 SCIENCE, WORKSHOP, CLASSROOM = range(3)
 FLOORS = {
     **dict.fromkeys(
-        ("models", "layers", "losses", "metrics", "crf", "instances", "receptive_field", "mode", "operators"), SCIENCE
+        ("models", "layers", "losses", "metrics", "crf", "instances", "receptive_field", "labels", "mode", "operators"),
+        SCIENCE,
     ),
     **dict.fromkeys(("data", "train", "predict", "tiles", "inference", "trained", "profile", "check", "cli"), WORKSHOP),
     "__main__": WORKSHOP,

@@ -7,6 +7,8 @@ all lie in ``0..K-1`` and a boolean map of the pixels that count; nothing here w
 import torch
 from torch import Tensor
 
+from segedu.labels import is_void
+
 _LABEL_DTYPES = (torch.int64, torch.int32, torch.int16, torch.uint8)
 
 
@@ -120,7 +122,7 @@ def _two_maps(target: Tensor, ignore_index: int) -> tuple[Tensor, Tensor]:
         if int(lowest) >= 0 and int(highest) <= 255 and int(ranks.amax()) <= 2:
             positive = ranks >> 1
             return positive.view(torch.bool), (ranks - positive).view(torch.bool)
-    valid = target != ignore_index
+    valid = ~is_void(target, ignore_index)
     positive = (target == 1) & valid
     stray = valid & ~positive & (target != 0)
     if on_cpu and stray.any():

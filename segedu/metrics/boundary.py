@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from segedu.labels import is_void
 from segedu.metrics.contours import contour, near_same_class, squared_reach
 from segedu.metrics.counting import histogram
 from segedu.metrics.image_means import means_over_images, sums_over_images
@@ -68,7 +69,7 @@ class BoundaryF1(Tally):
         hold up the queue, that complaint comes from ``scores``.
         """
         predictions, target = image_maps(predictions, target, self.num_classes)
-        valid = target != self.ignore_index
+        valid = ~is_void(target, self.ignore_index)
         known = valid & self._is_class(target) & self._is_class(predictions)
         strays = valid.sum() - known.sum()
         if target.device.type == "cpu":

@@ -6,6 +6,7 @@ from math import hypot
 import torch
 from torch import Tensor
 
+from segedu.labels import is_void
 from segedu.metrics.bands import compact, corners, mark_frame, within
 from segedu.metrics.image_means import means_over_images, quotients_over_images
 from segedu.metrics.inputs import checked_num_classes, image_maps
@@ -99,7 +100,7 @@ class BoundaryIoU(Tally):
         """Which rims each pixel lies in, as bits: ``(N, H, W)`` uint8."""
         distance = max(1, round(self.dilation_ratio * hypot(*target.shape[1:])))
         called, truth = compact(predictions, self.num_classes), compact(target, self.num_classes)
-        changes = corners({IN_TRUTH: truth, IN_CALLED: called, IN_BOTH: target == self.ignore_index})
+        changes = corners({IN_TRUTH: truth, IN_CALLED: called, IN_BOTH: is_void(target, self.ignore_index)})
         return within(mark_frame(changes, IN_BOTH), distance)
 
     def scores(self) -> BoundaryIoUScores:

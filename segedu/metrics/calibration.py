@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from segedu.labels import is_void
 from segedu.metrics.counting import histogram
 from segedu.metrics.inputs import checked_num_classes, class_scores, stray_sentence
 from segedu.metrics.tally import Tally, narrowed
@@ -88,7 +89,7 @@ class Calibration(Tally):
         )
         target = target.flatten(1)
         valid, is_class, defined = (
-            target != self.ignore_index,
+            ~is_void(target, self.ignore_index),
             (target >= 0) & (target < self.num_classes),
             ~confidence.isnan(),
         )

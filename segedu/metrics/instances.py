@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from segedu.instances.labelling import components
+from segedu.labels import is_void
 from segedu.metrics.inputs import image_maps
 from segedu.metrics.tally import Tally
 
@@ -83,7 +84,7 @@ class InstanceCounts(Tally):
             raise ValueError(
                 f"instances have shape {tuple(instances.shape)} and target {tuple(truth.shape)}: give an id per pixel"
             )
-        valid = truth != self.ignore_index
+        valid = ~is_void(truth, self.ignore_index)
         found = components((called == self.label) & valid, self.connectivity)
         self._add(counts=_matches(found, torch.where(valid, instances.as_subclass(Tensor).long(), 0)))
 

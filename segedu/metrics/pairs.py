@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from segedu.labels import is_void
 from segedu.metrics.counting import histogram
 from segedu.metrics.inputs import stray_sentence
 
@@ -40,7 +41,7 @@ def pair_counts(
         keys = torch.add(column, row, alpha=side).add_(side + 1)
         for part in where:
             keys.add_(part, alpha=side**2)
-        keys.masked_fill_(truth == ignore_index, void)
+        keys.masked_fill_(is_void(truth, ignore_index), void)
         counts += histogram(keys, void + 1)
     return counts[:-1].view(groups, side, side)
 

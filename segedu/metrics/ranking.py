@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from segedu.labels import is_void
 from segedu.metrics.inputs import pixel_scores, stray_sentence
 from segedu.metrics.pairs import CPU_CHUNK
 from segedu.metrics.tally import Tally
@@ -82,7 +83,7 @@ class Ranking(Tally):
     def _keys(self, scores: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """The bin of each pixel, ``(P,)`` int64, and how many labels and scores went astray, ``(2,)``."""
         scores = scores.float()
-        valid, positive, ordered = target != self.ignore_index, target == 1, ~scores.isnan()
+        valid, positive, ordered = ~is_void(target, self.ignore_index), target == 1, ~scores.isnan()
         binary = positive | (target == 0)
         keys = self._place(scores).add_(positive, alpha=2**self.bits)
         keys.masked_fill_(~(valid & binary & ordered), 2 ** (self.bits + 1))

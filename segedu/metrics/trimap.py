@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from segedu.labels import is_void
 from segedu.metrics.bands import compact, corners, within
 from segedu.metrics.confusion import Scores
 from segedu.metrics.inputs import checked_num_classes, image_maps
@@ -53,7 +54,7 @@ class TrimapIoU(Tally):
         hold up the queue, that complaint comes from ``scores``.
         """
         predictions, target = image_maps(predictions, target, self.num_classes)
-        changes = corners({1: compact(target, self.num_classes), 2: target == self.ignore_index})
+        changes = corners({1: compact(target, self.num_classes), 2: is_void(target, self.ignore_index)})
         outside = torch.stack([within(changes, width) == 0 for width in self.widths]).sum(0, dtype=torch.int32)
         pairs = pair_counts(predictions, target, self.num_classes, self.ignore_index, outside, len(self.widths) + 1)
         if target.device.type == "cpu":
