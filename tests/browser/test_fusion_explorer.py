@@ -98,6 +98,18 @@ def test_a_burst_of_moves_ends_on_the_last(explorer):
     assert lab.slider("pool4 ×").get_attribute("aria-valuetext") == "2"
 
 
+def test_a_reset_does_not_overtake_the_moves_before_it(explorer):
+    lab = explorer
+    with lab.frozen_kernel():
+        for _ in range(4):  # the page sends the first, and keeps the newest until the kernel has answered
+            lab.slider("pool3 ×").press("ArrowLeft")
+        lab.button("Reset").click()
+    expect(lab.words).to_contain_text("As trained: conv7 + pool4 + pool3.")
+    lab.page.wait_for_timeout(1000)  # nothing comes after it
+    expect(lab.words).to_contain_text("As trained: conv7 + pool4 + pool3.")
+    assert float(lab.slider("pool3 ×").get_attribute("aria-valuetext")) == 1
+
+
 def test_a_narrow_window_shrinks_the_picture_and_the_cells_with_it(explorer):
     lab = explorer
     wide = lab.picture.bounding_box()

@@ -6,6 +6,8 @@ const REACH = 32; // steps of a slider, to either side
 const BATCH = 6; // pictures asked for at once: a move that finds none waits until the kernel has made them
 const QUIET = 80; // ms without a move before more is asked for
 const PATIENCE = 1000; // ms after a move from which the kernel's answer counts, whatever it is of
+const TURN = 20; // ms between two looks whether it is a button's turn
+const LONGEST = 5000; // ms after a move from which a button waits no more
 
 // Calls draw({ scene, marks, words }) for a move whose picture is here. Returns standing() and stop().
 function lookAhead(model, stage, draw) {
@@ -35,10 +37,21 @@ function lookAhead(model, stage, draw) {
     return same ? "same" : "new";
   }
 
+  const isHere = (element) => stage.closest(".segedu-explorer")?.contains(element);
+
   function placeOf(target) {
     const holder = target.closest?.("[class*=segedu-slider-]");
-    const mine = holder && stage.closest(".segedu-explorer")?.contains(holder);
-    return mine ? Number(/segedu-slider-(\d+)/.exec(holder.className)[1]) : -1;
+    return holder && isHere(holder) ? Number(/segedu-slider-(\d+)/.exec(holder.className)[1]) : -1;
+  }
+
+  // A press of a button goes out at once, but of a slider's moves the later ones wait until the kernel has taken the
+  // first. So the button waits as well: it would overtake them, and a move would come after the Reset that follows it.
+  function takeTurns(event) {
+    const button = event.target.closest?.("button");
+    if (!button || !isHere(button) || !differ(values(), model.get("at"))) return;
+    if (performance.now() > moved + LONGEST) return;
+    event.stopPropagation();
+    setTimeout(() => button.click(), TURN);
   }
 
   function attend(place) {
@@ -102,6 +115,7 @@ function lookAhead(model, stage, draw) {
     const place = buttons ? -1 : placeOf(target); // a slider that is dragged stays the one
     if (place >= 0) attend(place);
   }, options);
+  window.addEventListener("click", takeTurns, options);
   model.on("change:ahead", receive);
   const moves = [];
   const found = model.get("sliders").map((name) => model.widget_manager.get_model(name.replace("IPY_MODEL_", "")));
