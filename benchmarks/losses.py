@@ -31,6 +31,7 @@ from segedu.losses import (
     lovasz_loss,
     ohem_cross_entropy,
     one_vs_rest_focal_loss,
+    release_memory,
     tversky_loss,
 )
 from segedu.profile import peak_memory
@@ -205,8 +206,9 @@ def require_agreement(name: str, library: str, way: Way, logits: Tensor, target:
 
 
 def peak(run: Callable[[], Any], logits: Tensor) -> float:
-    """The memory of a step in MiB; the gradient of the step before is not of it."""
+    """The memory of a first step in MiB: neither a gradient of the step before, nor its memory, is there yet."""
     logits.grad = None
+    release_memory()
     return peak_memory(run, logits.device) / 2**20
 
 

@@ -2,6 +2,8 @@
 
 Void pixels (``ignore_index``) are removed before anything is looked up, so they add nothing to the value, to the
 gradient or to the mean's denominator; when nothing is valid the loss is 0 and so is its gradient.
+
+On the CPU the memory of one large gradient is kept for the next; ``release_memory`` gives it back.
 """
 
 from segedu.losses.binary import (
@@ -33,6 +35,7 @@ from segedu.losses.inputs import check_labels
 from segedu.losses.lovasz import LovaszHingeLoss, LovaszLoss, lovasz_hinge_loss, lovasz_loss
 from segedu.losses.ohem import OHEMCrossEntropy, ohem_cross_entropy
 from segedu.losses.one_vs_rest import OneVsRestFocalLoss, one_vs_rest_focal_loss
+from segedu.losses.pages import release_memory
 from segedu.losses.reduction import Reduction, quotient
 from segedu.losses.regions import DiceLoss, JaccardLoss, TverskyLoss, dice_loss, jaccard_loss, tversky_loss
 from segedu.losses.weighted_sum import WeightedSum
@@ -79,5 +82,6 @@ __all__ = [
     "pixel_weighted_cross_entropy",
     "pixel_weighted_cross_entropy_sums",
     "quotient",
+    "release_memory",
     "tversky_loss",
 ]

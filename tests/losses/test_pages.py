@@ -1,31 +1,111 @@
-"""Memory for gradients: what it is, and that asking for large pages changes nothing but the pages."""
+"""Memory for gradients: what it is, who has it, and that nobody has it twice."""
 
 import mmap
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 
-from segedu.losses import dice_loss, pages
+from segedu.losses import cross_entropy, dice_loss, pages, release_memory
 from segedu.losses.pages import gradient_like, written_to
 
 LARGE = torch.empty(1, 3, 2**20)
 
 
-@pytest.mark.parametrize("logits", [LARGE, LARGE.mT, LARGE.half(), torch.empty(0), torch.empty(2, 3, 4, device="meta")])
+@pytest.fixture(autouse=True)
+def _nothing_spare():
+    release_memory()
+    yield
+    release_memory()
+
+
+@pytest.mark.parametrize(
+    "logits",
+    [
+        LARGE,
+        LARGE.mT,
+        LARGE.half(),
+        LARGE.bfloat16(),
+        LARGE.double()[:, ::2],
+        LARGE.view(1, 3, 1024, 1024).to(memory_format=torch.channels_last),
+        torch.empty(0),
+        torch.empty(2, 3, 4, device="meta"),
+    ],
+)
 def test_like_its_logits(logits):
     found = gradient_like(logits)
     expected = torch.empty_like(logits)
     assert (found.shape, found.dtype, found.stride()) == (expected.shape, expected.dtype, expected.stride())
     assert found.device == logits.device
+    assert found._base is None
+
+
+def test_the_next_gradient_takes_the_memory_of_one_that_died():
+    first = gradient_like(LARGE)
+    place = first.data_ptr()
+    del first
+    second = gradient_like(LARGE.mT)  # the size counts, not the layout
+    assert second.data_ptr() == place
+
+
+def test_what_is_in_anybodys_hands_is_not_given_out_again():
+    first = gradient_like(LARGE)
+    place = first.data_ptr()
+    kept = first[:, 1:2].fill_(7)
+    del first
+    assert gradient_like(LARGE).fill_(0).data_ptr() != place
+    assert (kept == 7).all()
+    del kept
+    assert gradient_like(LARGE).data_ptr() == place
+
+
+def test_one_is_kept_and_only_if_it_fits():
+    alive = [gradient_like(LARGE) for _ in range(3)]
+    assert len({gradient.data_ptr() for gradient in alive}) == 3
+    del alive
+    assert [len(block) for block in pages._spare] == [4 * LARGE.numel()]
+    gradient_like(LARGE.double())
+    assert [len(block) for block in pages._spare] == [8 * LARGE.numel()]
+    release_memory()
+    assert not pages._spare
+
+
+def test_what_is_small_or_very_large_stays_with_pytorch(monkeypatch):
+    gradient_like(torch.empty(1, 2, 4))
+    monkeypatch.setattr(pages, "_MOST", 2**23)
+    gradient_like(LARGE)
+    assert not pages._spare
+
+
+def test_threads_do_not_share_a_gradient():
+    def step(number):
+        gradient = gradient_like(LARGE).fill_(number)
+        return bool((gradient == number).all())
+
+    with ThreadPoolExecutor(4) as threads:
+        assert all(threads.map(step, range(40)))
+
+
+def test_a_step_leaves_the_gradients_that_are_kept_alone():
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(1, 4, 768, 768, generator=generator, requires_grad=True)
+    target = torch.randint(0, 4, (1, 768, 768), generator=generator)
+    ways = (dice_loss, cross_entropy, lambda *given: dice_loss(*given) + cross_entropy(*given))
+    kept = [torch.autograd.grad(way(logits, target), logits)[0] for way in ways]
+    copies = [gradient.clone() for gradient in kept]
+    torch.testing.assert_close(kept[0] + kept[1], kept[2])
+    for _ in range(2):
+        for way in ways:
+            way(logits, target).backward()
+            logits.grad = None
+    assert all(map(torch.equal, kept, copies))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux is asked")
 def test_what_the_system_is_asked_for_lies_inside_the_gradient(monkeypatch):
     asked = []
     monkeypatch.setattr(pages, "_advise", lambda: lambda *words: asked.append(words))
-    gradient_like(torch.empty(1, 2, 4))
-    assert not asked
     found = gradient_like(LARGE)
     [(start, length, advice)] = asked
     assert start % mmap.PAGESIZE == 0
@@ -39,6 +119,7 @@ def test_a_system_that_refuses_or_has_no_large_pages(monkeypatch):
     target = torch.zeros(1, 768, 768, dtype=torch.long)
     expected = torch.autograd.grad(dice_loss(logits, target), logits)
     for advise in (None, lambda *words: -1):
+        release_memory()
         monkeypatch.setattr(pages, "_advise", lambda advise=advise: advise)
         assert torch.equal(*expected, *torch.autograd.grad(dice_loss(logits, target), logits))
 
