@@ -150,26 +150,26 @@ class SigmoidFocal(NamedTuple):
         With ``q`` the probability of the wrong class and ``c`` the cross entropy, ``q^gamma c`` has the derivative
         ``q^gamma (gamma (1 - q) c + q)`` toward the wrong class, finite for any gamma.
         """
-        value, slope, miss, other = place
-        torch.mul(logits, against, out=miss)
-        rest = torch.abs(miss, out=other).neg_().exp_().log1p_()
-        torch.clamp(miss, min=0, out=value).add_(rest)
+        value, slope, sign, toward = place
+        sign.copy_(against)
+        miss = torch.mul(logits, sign, out=slope)
+        torch.clamp(miss, min=0, out=value)
+        rest = torch.abs(miss, out=toward).neg_().exp_().log1p_()
+        value.add_(rest)
         miss.sigmoid_()
         if self.gamma == 0:
-            slope.copy_(miss)
-            factor = other.fill_(1)
+            toward.copy_(miss)
+            factor = miss.copy_(sign)
         else:
-            torch.addcmul(value, miss, value, value=-1, out=slope)
-            torch.add(miss, slope, alpha=self.gamma, out=slope)
-            factor = torch.pow(miss, self.gamma, out=other)
-        factor.mul_(against)
+            torch.addcmul(value, miss, value, value=-1, out=toward)
+            torch.add(miss, toward, alpha=self.gamma, out=toward)
+            factor = miss.pow_(self.gamma).mul_(sign)
         if self.ones != self.zeros:
-            lean = (self.zeros - self.ones) / 2
-            factor.mul_(torch.mul(against.expand_as(miss), lean, out=miss).add_((self.zeros + self.ones) / 2))
+            factor.mul_(sign.mul_((self.zeros - self.ones) / 2).add_((self.zeros + self.ones) / 2))
         elif self.ones != 1:
             factor.mul_(self.ones)
-        slope.mul_(factor)
         value.mul_(factor).abs_()
+        slope.mul_(toward)
 
     def value(self, logits: Tensor, against: Tensor) -> Tensor:
         """The first of ``terms`` in steps that autograd can follow."""

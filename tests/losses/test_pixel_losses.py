@@ -11,6 +11,7 @@ from segedu.losses import (
     FocalLoss,
     OHEMCrossEntropy,
     OneVsRestFocalLoss,
+    binary_focal_loss,
     binary_focal_loss_sums,
     check_labels,
     cross_entropy,
@@ -206,3 +207,11 @@ def test_weights_of_two_classes_are_not_negative(alpha):
             loss(scores, target)
     with pytest.raises(ValueError, match="pos_weight is -2"):
         BinaryCrossEntropy(pos_weight=-2)(logits[:, :1], target)
+
+
+@pytest.mark.parametrize("gamma", [0, 2])
+def test_a_logit_without_bound_costs_nothing_on_its_side_and_everything_on_the_other(gamma):
+    target = torch.tensor([[[0, 1, 0, 1]]])
+    logits = torch.tensor([[[-torch.inf, torch.inf, torch.inf, -torch.inf]]])
+    loss = binary_focal_loss(logits, target, gamma=gamma, reduction="none")
+    assert loss.tolist() == [[[0, 0, torch.inf, torch.inf]]]
