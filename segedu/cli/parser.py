@@ -23,13 +23,14 @@ def parser() -> argparse.ArgumentParser:
 def _train(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "model",
-        help="fcn32s, fcn16s, fcn8s, unet, segnet, segnet_basic, deeplabv1, deeplabv2 or deeplabv3; "
-        "deeplabv3_torchvision and fcn_torchvision are torchvision's own",
+        help="fcn32s, fcn16s, fcn8s, unet, segnet, segnet_basic, deeplabv1, deeplabv2, deeplabv3 or bisenet; "
+        "deeplabv3_torchvision and fcn_torchvision are torchvision's own, bisenet_coincheung is CoinCheung's",
     )
     command.add_argument(
         "--backbone",
         help="for an FCN: vgg16 (default), alexnet, googlenet or vgg_mini; "
-        "for deeplabv3: resnet50 (default), resnet101, resnet18, resnet34 or resnet_mini",
+        "for deeplabv3: resnet50 (default), resnet101, resnet18, resnet34 or resnet_mini; "
+        "for bisenet: resnet18 (default), xception39 or any of those",
     )
     command.add_argument("--weights", metavar="NAME", help="imagenet: start from torchvision's weights of the backbone")
     command.add_argument(

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from segedu.layers.pooled import PooledConv
+
 
 class AtrousConv(nn.Conv2d):
     """A 3x3 convolution whose taps stand ``rate`` cells apart: ``(N, C, H, W) -> (N, K, H, W)``, smaller by ``stride``.
@@ -52,36 +54,18 @@ class AtrousBranch(nn.Sequential):
         super().__init__(AtrousConv(in_channels, channels, rate), nn.BatchNorm2d(channels), nn.ReLU(inplace=True))
 
 
-class ImagePooling(nn.Sequential):
+class ImagePooling(PooledConv):
     """The view of everything at once: the mean over the map, 1x1 convolution, batch norm, ReLU, spread over the map.
 
     The answer to the degenerate branches: an infinite field (DeepLab v3, section 3.3). Bilinear interpolation of one
-    cell is that cell everywhere. Batch norm here sees one number an image and channel, so in training mode a batch of
-    one has no variance: ``ValueError``, unless the batch norm is kept in evaluation mode.
+    cell is that cell everywhere. In training a batch of one is refused with ``ValueError`` (`PooledConv`).
     """
 
     def __init__(self, in_channels: int, channels: int) -> None:
-        super().__init__(
-            nn.AdaptiveAvgPool2d(1),
-            nn.Conv2d(in_channels, channels, 1, bias=False),
-            nn.BatchNorm2d(channels),
-            nn.ReLU(inplace=True),
-        )
+        super().__init__(in_channels, channels, nn.ReLU(inplace=True))
 
     def forward(self, x: Tensor) -> Tensor:
-        self.check_batch(len(x))
-        pooled: Tensor = super().forward(x)  # type: ignore[no-untyped-call]
-        return pooled.expand(-1, -1, *x.shape[-2:])
-
-    def check_batch(self, images: int) -> None:
-        """Raises ``ValueError`` where a batch of so many ``images`` cannot be normalised."""
-        norm = self[2]
-        if images == 1 and isinstance(norm, nn.BatchNorm2d) and norm.training:  # SyncBatchNorm sees other processes'
-            raise ValueError(
-                "images hold a batch of 1, but image pooling leaves one number an image and channel, whose variance "
-                "batch norm cannot take in training; give batches of at least 2 (a loader's drop_last=True avoids a "
-                "rest of 1), or put the batch norms in evaluation mode"
-            )
+        return super().forward(x).expand(-1, -1, *x.shape[-2:])
 
 
 class ASPP(nn.Module):

@@ -10,6 +10,8 @@ from torchvision.models import WeightsEnum
 
 from segedu.models.atrous import AtrousSegmenter
 from segedu.models.backbones import TRUNKS, load_imagenet
+from segedu.models.bisenet import BiSeNet, SharedBiSeNet, bisenet
+from segedu.models.bisenet_coincheung import CoinCheungBiSeNet, bisenet_coincheung
 from segedu.models.deeplab import DeepLabV1, load_vgg16
 from segedu.models.deeplab_v2 import DeepLabV2
 from segedu.models.deeplab_v3 import DeepLabV3
@@ -19,6 +21,7 @@ from segedu.models.resnet import MULTI_GRID, RESNETS, ResNet, load_resnet
 from segedu.models.segnet import SegNet, SegNetBasic, load_vgg16_bn
 from segedu.models.torchvision_layout import TorchvisionSegmenter, torchvision_deeplabv3, torchvision_fcn
 from segedu.models.unet import UNet, UNetOriginal
+from segedu.models.xception import Xception39
 
 __all__ = [
     "ARCHITECTURES",
@@ -27,15 +30,19 @@ __all__ = [
     "RESNETS",
     "Architecture",
     "AtrousSegmenter",
+    "BiSeNet",
+    "CoinCheungBiSeNet",
     "DeepLabV1",
     "DeepLabV2",
     "DeepLabV3",
     "MultiScaleMax",
     "SegNet",
     "SegNetBasic",
+    "SharedBiSeNet",
     "TorchvisionSegmenter",
     "UNet",
     "UNetOriginal",
+    "Xception39",
     "create",
     "default_backbone",
 ]
@@ -53,15 +60,17 @@ def create(
     ``name`` is one of ``ARCHITECTURES``. ``backbone`` is one that this architecture stands on, its first if left out:
     for ``fcn32s``, ``fcn16s`` and ``fcn8s`` that is ``vgg16``, ``alexnet``, ``googlenet`` or ``vgg_mini``, for
     ``segnet`` ``vgg16_bn``, for ``deeplabv1`` ``vgg16``, for ``deeplabv2`` ``resnet101_msra``, the ResNet that it was
-    published with, and for ``deeplabv3`` ``resnet50`` or any other of ``RESNETS``; ``segnet_basic``, ``unet`` and
-    ``unet_original`` have none (and the last scores the image without its outer 92 pixels). ``deeplabv3_torchvision``
-    and ``fcn_torchvision`` are torchvision's own networks, which differ from the papers'.
+    published with, for ``deeplabv3`` ``resnet50`` or any other of ``RESNETS``, and for ``bisenet`` ``resnet18``,
+    ``xception39`` or another ResNet; ``segnet_basic``, ``unet`` and ``unet_original`` have none (and the last scores
+    the image without its outer 92 pixels). ``deeplabv3_torchvision`` and ``fcn_torchvision`` are torchvision's own
+    networks, and ``bisenet_coincheung`` is CoinCheung's, which differ from the papers'.
 
     ``weights`` is None for random weights, ``"imagenet"`` for torchvision's weights of the backbone, or one of
     torchvision's weights enums; only then is anything downloaded. The other ``options`` go to the model:
     ``in_channels`` and ``width`` for a U-Net, ``way_back`` for a SegNet, ``padding=100`` for FCN's release geometry
-    (VGG16 and AlexNet), ``output_stride`` for what stands on a ResNet, ``multi_grid``, ``rates`` and ``width`` for
-    DeepLab v3. Raises ``ValueError`` for a name, backbone or weights that do not exist.
+    (VGG16 and AlexNet), ``output_stride`` for a DeepLab or FCN on a ResNet, ``multi_grid``, ``rates`` and ``width`` for
+    DeepLab v3, ``width`` for BiSeNet (128, or 16 over ``resnet_mini``), ``aux`` for CoinCheung's. Raises ``ValueError``
+    for a name, backbone or weights that do not exist.
     """
     architecture = _architecture(name)
     if num_classes < 1:
@@ -158,6 +167,29 @@ def _deeplabv3(
     return DeepLabV3(num_classes, trunk, **options)
 
 
+def _bisenet(
+    num_classes: int, *, backbone: str, weights: str | WeightsEnum | None, width: int | None = None
+) -> nn.Module:
+    if width is None:
+        width = 16 if backbone == "resnet_mini" else 128  # an eighth, as its trunk's
+    aux_width = width if backbone == "xception39" else 2 * width
+    return bisenet(num_classes, _trunk(backbone, weights), width, aux_width=aux_width)
+
+
+def _bisenet_coincheung(
+    num_classes: int, *, backbone: str, weights: str | WeightsEnum | None, **options: Any
+) -> nn.Module:
+    return bisenet_coincheung(num_classes, _resnet(backbone, weights), **options)
+
+
+def _trunk(backbone: str, weights: str | WeightsEnum | None) -> ResNet | Xception39:
+    if backbone != "xception39":
+        return _resnet(backbone, weights)
+    if weights is not None:
+        raise ValueError("nobody publishes ImageNet weights for backbone 'xception39'; pass weights=None")
+    return Xception39()
+
+
 def _torchvision(
     build: Callable[..., TorchvisionSegmenter],
     num_classes: int,
@@ -192,6 +224,8 @@ ARCHITECTURES: dict[str, Architecture] = {
     "deeplabv1": Architecture(_deeplabv1, ("vgg16",)),
     "deeplabv2": Architecture(_deeplabv2, ("resnet101_msra", "resnet50_msra")),
     "deeplabv3": Architecture(_deeplabv3, tuple(RESNETS)),
+    "bisenet": Architecture(_bisenet, ("resnet18", "xception39", "resnet34", "resnet50", "resnet101", "resnet_mini")),
+    "bisenet_coincheung": Architecture(_bisenet_coincheung, ("resnet18",)),
     "deeplabv3_torchvision": Architecture(partial(_torchvision, torchvision_deeplabv3), ("resnet50", "resnet101")),
     "fcn_torchvision": Architecture(partial(_torchvision, torchvision_fcn), ("resnet50", "resnet101")),
 }

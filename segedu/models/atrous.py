@@ -8,8 +8,9 @@ from typing import Self
 
 from torch import Tensor, nn
 
-from segedu.layers.aspp import AtrousConv, ImagePooling
+from segedu.layers.aspp import AtrousConv
 from segedu.layers.grid import Grid
+from segedu.layers.pooled import check_batch
 from segedu.layers.upsample import BilinearUpsample
 from segedu.models.resnet import ResNet
 
@@ -21,7 +22,7 @@ class AtrousSegmenter(nn.Module):
     The first cell of the map lies on the first pixel, and every next one ``output_stride`` pixels on; interpolation
     puts them back there. Where the last cell meets the last pixel, as at 321 or 513, that is ``align_corners=True``;
     at other sizes neither setting of ``F.interpolate`` fits the cells' places. Any image of at least one pixel; in
-    training a batch of 1 is refused with ``ValueError`` where the head pools the whole image (`ImagePooling`).
+    training a batch of 1 is refused with ``ValueError`` where the head pools the whole image (`PooledConv`).
     """
 
     def __init__(self, backbone: ResNet, classifier: nn.Module) -> None:
@@ -31,9 +32,7 @@ class AtrousSegmenter(nn.Module):
         self.upsample = self.way_to_image()
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        for module in self.classifier.modules():
-            if isinstance(module, ImagePooling):
-                module.check_batch(len(images))  # before the backbone's statistics are touched
+        check_batch(self.classifier, len(images))  # before the backbone's statistics are touched
         height, width = images.shape[-2:]
         return {name: self.upsample(scores, (height, width)) for name, scores in self.scores(images).items()}
 

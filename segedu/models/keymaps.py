@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from segedu.layers.aspp import ASPP
 from segedu.layers.upsample import BilinearUpsample, bilinear_kernel
+from segedu.models.bisenet_coincheung import CoinCheungBiSeNet
 from segedu.models.deeplab_v2 import DeepLabV2
 from segedu.models.deeplab_v3 import DeepLabV3
 from segedu.models.fcn import FCN
@@ -94,6 +95,17 @@ def load_vainf_deeplabv3(model: TorchvisionSegmenter, state_dict: Mapping[str, A
     _load(model, _renamed(names, weights, "torchvision's DeepLab v3 without a second head (aux=False)"))
 
 
+def load_coincheung_bisenet(model: CoinCheungBiSeNet, state_dict: Mapping[str, Tensor]) -> None:
+    """Load CoinCheung's BiSeNet layout (``cp.resnet.conv1`` ... ``conv_out.conv_out``) into ``bisenet_coincheung``.
+
+    His files of trained weights have both auxiliary heads; for weights without, build the model with ``aux=()``. Their
+    names tell what a map was made from, ours what it is: his ``conv_out16`` scores the map at 1/8. Raises
+    ``ValueError`` naming the first entry that is missing, left over or of another shape.
+    """
+    described = f"CoinCheung's BiSeNet with auxiliary heads at {model.aux}"
+    _load(model, _renamed(_of_blocks(_coincheung_blocks(model), model), state_dict, described))
+
+
 def _renamed(names: Mapping[str, str], state_dict: Mapping[str, Tensor], model: str) -> dict[str, Tensor]:
     """The foreign weights under our names, once they are found to be those of ``model``, all of them and no others."""
     if missing := sorted(set(names.values()) - set(state_dict)):
@@ -140,6 +152,23 @@ def _kazuto_blocks(backbone: ResNet) -> dict[str, str]:
                 blocks |= {f"{ours}.conv{at}": f"{theirs}.{name}.conv", f"{ours}.bn{at}": f"{theirs}.{name}.bn"}
             if isinstance(layers.downsample, nn.Sequential):
                 blocks |= _conv_and_norm(f"{ours}.downsample", (0, 1), f"{theirs}.shortcut")
+    return blocks
+
+
+def _coincheung_blocks(model: CoinCheungBiSeNet) -> dict[str, str]:
+    """Our names of a BiSeNet's layers to CoinCheung's, who names a refinement by the map that it starts from."""
+    blocks = {"context_path.trunk": "cp.resnet"} | _conv_and_norm("context_path.global_context", (1, 2), "cp.conv_avg")
+    for at, name in enumerate(("conv1", "conv2", "conv3", "conv_out")):
+        blocks |= _conv_and_norm(f"spatial_path.{at}", (0, 1), f"sp.{name}")
+    for source, target in ((32, 16), (16, 8)):
+        ours, theirs = f"context_path.attention{source}", f"cp.arm{source}"
+        blocks |= _conv_and_norm(f"{ours}.conv", (0, 1), f"{theirs}.conv")
+        blocks |= {f"{ours}.gate.1": f"{theirs}.conv_atten", f"{ours}.gate.2": f"{theirs}.bn_atten"}
+        blocks |= _conv_and_norm(f"context_path.refine{target}", (0, 1), f"cp.conv_head{source}")
+    blocks |= _conv_and_norm("fusion.mix", (0, 1), "ffm.convblk") | _conv_and_norm("fusion.gate", (1, 2), "ffm")
+    heads = {"head": "conv_out"} | {f"aux_heads.aux{stride}": f"conv_out{2 * stride}" for stride in model.aux}
+    for ours, theirs in heads.items():
+        blocks |= _conv_and_norm(f"{ours}.0", (0, 1), f"{theirs}.conv") | {f"{ours}.1": f"{theirs}.conv_out"}
     return blocks
 
 

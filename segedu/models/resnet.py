@@ -119,7 +119,7 @@ class ResNet(nn.Module):
             _stage(unit, count, source, width, stride)
             for count, source, width, stride in zip(blocks, inputs[:4], widths, (1, 2, 2, 2), strict=True)
         )
-        self.channels = {"layer3": inputs[3], "layer4": inputs[4]}
+        self.channels = {"layer2": inputs[2], "layer3": inputs[3], "layer4": inputs[4]}
         if multi_grid is not None and len(multi_grid) < len(self.layer4):
             raise ValueError(
                 f"multi_grid is {tuple(multi_grid)}, but the last stage has {len(self.layer4)} units; "
@@ -133,9 +133,14 @@ class ResNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        x = self.maxpool(self.relu(self.bn1(self.conv1(images))))
-        layer3 = self.layer3(self.layer2(self.layer1(x)))
+        layer3 = self.layer3(self.early(images))
         return {"layer3": layer3, "layer4": self.layer4(layer3)}
+
+    def early(self, images: Tensor) -> Tensor:
+        """What ``layer3`` reads: the map of ``layer2``, at 1/8 unless the output stride is 4."""
+        x = self.maxpool(self.relu(self.bn1(self.conv1(images))))
+        early: Tensor = self.layer2(self.layer1(x))
+        return early
 
     def set_output_stride(self, output_stride: int) -> None:
         """Change what the layers stride and by what they are dilated; the weights stay."""
