@@ -95,6 +95,21 @@ SkipSurgeryExplorer(model, images, labels, cells.classes, cells.palette, cells.m
 """,
         ("skip 1 ×",),
     ),
+    "two paths": Setup(
+        """
+import torch
+from segedu import data
+from segedu.classroom.explorers import TwoPathsExplorer
+from segedu.models import create
+
+torch.manual_seed(0)
+streets = data.load("streets", split="val", size=(96, 128))
+images, labels = streets.batch(range(2))
+model = create("bisenet", len(streets.classes), backbone="resnet_mini")
+TwoPathsExplorer(model, images, labels, streets.classes, streets.palette, streets.mean, streets.std)
+""",
+        ("image size ×", "image"),
+    ),
     "mask editor": Setup(
         "from segedu.classroom.explorers import MaskEditor\nMaskEditor()",
         ("tolerance",),

@@ -1,9 +1,11 @@
 """Parameters and multiply-adds against closed forms, and against the figures that papers and torchvision state."""
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models.segmentation import fcn_resnet50
 
 from segedu.models import create
@@ -47,6 +49,24 @@ def test_published_figures():
         assert macs(fcn_resnet50(weights=None, weights_backbone=None, aux_loss=False), (520, 520)) == 142_725_772_800
         vgg = create("fcn8s", num_classes=21, backbone="vgg16")
     assert parameters(vgg) == 134_362_751
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("fcn8s", {"backbone": "vgg_mini"}),
+        ("unet", {"width": 4}),
+        ("segnet_basic", {}),
+        ("deeplabv3", {"backbone": "resnet_mini", "width": 8}),
+        ("bisenet", {"backbone": "resnet_mini"}),
+    ],
+)
+def test_as_torch_counts(name, options):
+    with torch.device("meta"):
+        model = create(name, 3, **options).eval()
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            model(torch.empty(1, 3, 64, 96))
+    assert macs(model, (64, 96)) == counter.get_total_flops() // 2
 
 
 def test_size_costs_no_time_because_nothing_is_computed():

@@ -11,6 +11,7 @@ from segedu.classroom.explorers.mask_editor import MaskEditor
 from segedu.classroom.explorers.receptive_field import ReceptiveFieldExplorer
 from segedu.classroom.explorers.skip_surgery import SkipSurgeryExplorer
 from segedu.classroom.explorers.stage import Stage
+from segedu.classroom.explorers.two_paths import TwoPathsExplorer
 from segedu.classroom.explorers.unpooling import UnpoolingExplorer
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "ReceptiveFieldExplorer",
     "SkipSurgeryExplorer",
     "Stage",
+    "TwoPathsExplorer",
     "UnpoolingExplorer",
 ]
