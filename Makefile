@@ -51,7 +51,7 @@ notebooks: environment
 bench: environment
 	$(PY) -m pip install -q --disable-pip-version-check -e ".[bench]"
 	mkdir -p benchmarks/results
-	for script in streets upsample unpool losses metrics boundaries confidence crf receptive_field explorers; do $(PY) benchmarks/$$script.py --json benchmarks/results/$$script.json || exit 1; done
+	for script in streets upsample unpool losses metrics boundaries confidence crf receptive_field models explorers; do $(PY) benchmarks/$$script.py --json benchmarks/results/$$script.json || exit 1; done
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -11,9 +11,8 @@ from torch import Tensor, nn
 from torchvision.transforms.v2 import functional
 
 from segedu.data import Palette, colourise
-from segedu.inference import device_of, inference
+from segedu.inference import device_of, inference, outputs_of
 from segedu.tiles import tiles_of
-from segedu.train.evaluation import outputs_of
 from segedu.train.progress import bar
 
 __all__ = ["overlay", "predict", "predict_tiled", "read_image", "write_labels", "write_picture"]

@@ -4,10 +4,9 @@ import argparse
 
 from segedu import trained
 from segedu.cli.sources import chosen_device, open_data
-from segedu.inference import inference
+from segedu.inference import inference, outputs_of
 from segedu.metrics import BoundaryF1, ConfusionMatrix
 from segedu.train import distributed
-from segedu.train.evaluation import outputs_of
 from segedu.train.progress import bar
 from segedu.train.sampling import evaluation_batches
 

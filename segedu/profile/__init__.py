@@ -8,9 +8,21 @@ from torch import nn
 from segedu.inference import device_of, inference
 from segedu.profile.counting import macs, parameters
 from segedu.profile.memory import peak_memory, retained_bytes
+from segedu.profile.optimize import Optimized, optimize_for_inference
 from segedu.profile.timing import Latency, latency
 
-__all__ = ["Latency", "Profile", "latency", "macs", "parameters", "peak_memory", "profile", "retained_bytes"]
+__all__ = [
+    "Latency",
+    "Optimized",
+    "Profile",
+    "latency",
+    "macs",
+    "optimize_for_inference",
+    "parameters",
+    "peak_memory",
+    "profile",
+    "retained_bytes",
+]
 
 
 @dataclass(frozen=True)

@@ -54,9 +54,14 @@ def latency(
     with inference(model), _threads(threads):
         for _ in range(warmup):
             model(images)
-        times = (_by_events if device.type == "cuda" else _by_clock)(lambda: model(images), repeats, device)
+        times = milliseconds(lambda: model(images), device, repeats)
     tenths = quantiles(times, n=10, method="inclusive")
     return Latency(median_ms=tenths[4], p10_ms=tenths[0], p90_ms=tenths[8])
+
+
+def milliseconds(run: Callable[[], object], device: torch.device, repeats: int = 1) -> list[float]:
+    """How long each of ``repeats`` calls took on ``device``: by CUDA's events there, by the clock elsewhere."""
+    return (_by_events if device.type == "cuda" else _by_clock)(run, repeats, device)
 
 
 def _by_events(run: Callable[[], object], repeats: int, device: torch.device) -> list[float]:

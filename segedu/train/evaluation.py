@@ -1,12 +1,12 @@
 """A model measured on a data set."""
 
-from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from segedu import device as default_device
+from segedu.inference import outputs_of
 from segedu.metrics import ConfusionMatrix
 from segedu.mode import mode
 from segedu.models.unet import centre_crop
@@ -14,7 +14,7 @@ from segedu.train import distributed
 from segedu.train.progress import bar
 from segedu.train.sampling import evaluation_batches
 
-__all__ = ["evaluate", "mode", "outputs_of", "scored"]
+__all__ = ["evaluate", "scored"]
 
 
 def evaluate(
@@ -55,18 +55,6 @@ def evaluate(
                 counts.update(logits, scored(model, labels, logits))
                 shown.update(world_size * len(images))
         return counts.all_reduce()
-
-
-def outputs_of(model: Callable[[Tensor], Any], images: Tensor) -> dict[str, Tensor]:
-    """The named score maps of ``model``; a model that returns one tensor has one, ``"out"``."""
-    if not images.is_floating_point():
-        raise TypeError(f"images are {images.dtype}; give float32 images, normalised by the data set's mean and std")
-    outputs = model(images)
-    if isinstance(outputs, Tensor):
-        return {"out": outputs}
-    if not isinstance(outputs, dict) or "out" not in outputs:
-        raise TypeError(f'model returned {type(outputs).__name__}; it must return scores, or a dict that holds "out"')
-    return outputs
 
 
 def scored(model: nn.Module, labels: Tensor, logits: Tensor) -> Tensor:

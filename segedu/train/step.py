@@ -6,9 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from segedu.inference import outputs_of
 from segedu.losses import quotient
 from segedu.train import distributed
-from segedu.train.evaluation import outputs_of, scored
+from segedu.train.evaluation import scored
 from segedu.train.history import Record
 from segedu.train.objective import Loss, sums_of
 from segedu.train.recipe import Recipe

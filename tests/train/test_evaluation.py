@@ -12,7 +12,7 @@ from segedu.metrics import ConfusionMatrix
 from segedu.mode import mode
 from segedu.models import create
 from segedu.train import Recipe, fit
-from segedu.train.evaluation import evaluate, outputs_of
+from segedu.train.evaluation import evaluate
 
 
 class Album:
@@ -90,17 +90,6 @@ def test_bfloat16_reaches_the_model():
     model[0].register_forward_hook(lambda _module, _inputs, output: seen.add(output.dtype))
     evaluate(model, Album(), device="cpu", precision="bfloat16")
     assert seen == {torch.bfloat16}
-
-
-@pytest.mark.parametrize("outputs", [[torch.zeros(1)], {"logits": torch.zeros(1)}])
-def test_outputs_without_scores_are_refused(outputs):
-    with pytest.raises(TypeError, match='must return scores, or a dict that holds "out"'):
-        outputs_of(lambda _images: outputs, torch.zeros(1))
-
-
-def test_images_that_are_not_normalised_are_refused():
-    with pytest.raises(TypeError, match=r"images are torch\.uint8; give float32 images, normalised"):
-        outputs_of(net(), torch.zeros(1, 3, 4, 4, dtype=torch.uint8))
 
 
 def test_the_bar_counts_images_on_standard_error(capsys):
