@@ -4,7 +4,8 @@ from segedu.classroom.diagrams.deeplab_family import deeplab_family
 from segedu.classroom.diagrams.loss_curves import loss_curves
 from segedu.classroom.diagrams.read_tree import read_trees
 from segedu.classroom.diagrams.score_fusion import fusion
+from segedu.classroom.diagrams.two_paths import two_paths
 from segedu.classroom.diagrams.u_shape import u_shape
 from segedu.classroom.diagrams.unpooling import unpooling
 
-__all__ = ["deeplab_family", "fusion", "loss_curves", "read_trees", "u_shape", "unpooling"]
+__all__ = ["deeplab_family", "fusion", "loss_curves", "read_trees", "two_paths", "u_shape", "unpooling"]
