@@ -63,6 +63,18 @@ def test_scores_after_the_upsampling(listing):
     assert cost[0] == 64 * cost[1]
 
 
+@pytest.mark.parametrize(("head", "stride", "times"), [("aux16", 16, 4), ("aux32", 32, 16)])
+def test_auxiliary_heads_read_enlarged_maps(head, stride, times):
+    """Fault "late auxiliaries": each scores a map at 1/8 where its own, at 1/16 or 1/32, has no fewer numbers."""
+    model, read = on_paper(5).train(), []
+    score = model.get_submodule(head)
+    score.register_forward_pre_hook(lambda module, given: read.append(given[0]))
+    model(torch.empty(2, 3, 64, 96, device="meta"))
+    own = torch.empty(2, read[0].shape[1], 64 // stride, 96 // stride, device="meta")
+    assert read[0].shape[-2:] == (8, 12)
+    assert work(score, read[0]) == times * work(score, own)
+
+
 def test_arithmetic():
     """Multiply-adds of the convolutions at 1024 x 2048; the authors' network has 103.7 G, and has them elsewhere."""
     assert work(on_paper(), torch.empty(1, 3, 1024, 2048, device="meta")) / 1e9 == pytest.approx(102.5, abs=0.05)
