@@ -12,10 +12,10 @@ from torch import Tensor
 
 from segedu.classroom.explorers.crf_crops import Crop
 from segedu.classroom.explorers.crf_unaries import unaries
+from segedu.classroom.explorers.quality import Quality
 from segedu.crf import Bilateral, Gaussian, mean_field, pairwise_filters
 from segedu.crf.filters import Filter
 from segedu.crf.kernels import Kernel
-from segedu.metrics import BoundaryF1, ConfusionMatrix
 
 OUTCOMES = ("still right", "right now", "wrong now", "still wrong", "void")
 RIGHT, MENDED, BROKEN, WRONG, VOID = range(len(OUTCOMES))
@@ -62,11 +62,8 @@ class Answer:
     def of(cls, probabilities: Tensor, crop: Crop) -> Self:
         """Judge probabilities by the crop's truth."""
         labels = probabilities.argmax(0)
-        counts = ConfusionMatrix(len(crop.classes), crop.ignore_index, device="cpu")
-        contours = BoundaryF1(len(crop.classes), ignore_index=crop.ignore_index, device="cpu")
-        for measure in (counts, contours):
-            measure.update(labels[None], crop.labels[None])
-        return cls(probabilities, labels, counts.scores().mean_iou, contours.scores().mean_f1)
+        quality = Quality.of(labels, crop.labels, len(crop.classes), crop.ignore_index)
+        return cls(probabilities, labels, quality.mean_iou, quality.boundary_f1)
 
 
 @dataclass(frozen=True, eq=False)

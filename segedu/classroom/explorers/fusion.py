@@ -11,20 +11,12 @@ from torch import Tensor
 from segedu.classroom.explorers.explorer import Explorer, State
 from segedu.classroom.explorers.fusion_picture import FusionPicture
 from segedu.classroom.explorers.labelled import refuse_misfits, refuse_other_classes, share, signed_number
+from segedu.classroom.explorers.quality import Quality
 from segedu.classroom.explorers.scene import Cell, Primitive, Scene
 from segedu.inference import device_of, inference
-from segedu.metrics import BoundaryF1, ConfusionMatrix
 from segedu.models import FCN
 
 STYLE, WIDE = {"description_width": "80px"}, {"width": "auto"}
-
-
-@dataclass(frozen=True)
-class Quality:
-    """How well a prediction matches the labels of its image: two numbers between 0 and 1."""
-
-    mean_iou: float
-    boundary_f1: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,11 +140,7 @@ class FusionExplorer(Explorer[Mix]):
         return self._measure(self._contributions(image).sum(0).max(dim=0).indices, image)
 
     def _measure(self, prediction: Tensor, image: int) -> Quality:
-        counts = ConfusionMatrix(len(self.classes), self.ignore_index, device=prediction.device)
-        contours = BoundaryF1(len(self.classes), ignore_index=self.ignore_index, device=prediction.device)
-        for metric in (counts, contours):
-            metric.update(prediction[None], self._labels[image : image + 1])
-        return Quality(counts.scores().mean_iou, contours.scores().mean_f1)
+        return Quality.of(prediction, self._labels[image], len(self.classes), self.ignore_index)
 
     def draw(self, result: Mix) -> Scene:
         return self._picture.scene(result)

@@ -10,14 +10,13 @@ import ipywidgets
 from torch import Tensor
 
 from segedu.classroom.explorers.explorer import Explorer, State
-from segedu.classroom.explorers.fusion import Quality
 from segedu.classroom.explorers.labelled import refuse_misfits, refuse_other_classes
+from segedu.classroom.explorers.quality import Quality
 from segedu.classroom.explorers.scene import Cell, Primitive, Scene
 from segedu.classroom.explorers.two_paths_cost import Cost
 from segedu.classroom.explorers.two_paths_picture import BETTER, WORSE, TwoPathsPicture
 from segedu.classroom.explorers.two_paths_surgery import JOINS, PathSurgery, Setting
 from segedu.classroom.explorers.two_paths_words import say_changes, say_cost, say_pixel, say_quality, say_setting
-from segedu.metrics import BoundaryF1, ConfusionMatrix
 from segedu.models import BiSeNet
 
 STYLE, WIDE = {"description_width": "110px"}, {"width": "auto"}
@@ -147,12 +146,8 @@ class TwoPathsExplorer(Explorer[Passage]):
         )
 
     def _quality(self, image: int, setting: Setting) -> Quality:
-        counts = ConfusionMatrix(len(self.classes), self.ignore_index, device="cpu")
-        contours = BoundaryF1(len(self.classes), ignore_index=self.ignore_index, device="cpu")
         prediction = self._surgery.look(image, setting).prediction
-        for metric in (counts, contours):
-            metric.update(prediction[None], self._labels[image : image + 1])
-        return Quality(counts.scores().mean_iou, contours.scores().mean_f1)
+        return Quality.of(prediction, self._labels[image], len(self.classes), self.ignore_index)
 
     def draw(self, result: Passage) -> Scene:
         return self._picture.scene(result)
