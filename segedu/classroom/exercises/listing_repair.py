@@ -6,7 +6,7 @@ authors' network refines with a batch norm in the gate, adds the global context,
 scores at 1/8 (section 3 and their code).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -14,24 +14,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from segedu.classroom.exercises.exercise import Answer, Exercise, Hint, Mistake, Observed
+from segedu.classroom.exercises import listing_parts as parts
+from segedu.classroom.exercises.exercise import Exercise, Hint, Mistake, Observed
+from segedu.classroom.exercises.listing_parts import CELLS, CLASSES, DEEP, SIZE, WIDTH, SmallTrunk
 
-DEEP, WIDTH, CLASSES = 3, 4, 2
-CELLS, SIZE = (4, 6), (32, 48)  # the maps at 1/8, and the picture
 NORMS = (torch.batch_norm, F.batch_norm)
 CONVOLUTIONS = (torch.conv2d, F.conv2d)
-
-Join = Callable[[Tensor, Tensor, Tensor], Tensor]
-Finish = Callable[[nn.Module, Tensor], Tensor]
-
-
-class SmallTrunk(nn.Module):
-    """Of a classifier: ``stage`` makes 1/16 from 1/8, and ``fc`` is the classifier that a segmenter does not need."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stage = nn.Conv2d(DEEP, DEEP, 3, stride=2, padding=1)
-        self.fc = nn.Linear(DEEP, 5)
 
 
 class _Watch(TorchFunctionMode):
@@ -85,216 +73,98 @@ def _effect(returned: Any) -> Observed:
     }
 
 
-class _Listing(nn.Module):
-    """The right answer, or one fault of it: how it is registered, gates, joins, fuses and finishes."""
-
-    def __init__(
-        self,
-        trunk: SmallTrunk,
-        num_classes: int,
-        width: int,
-        *,
-        register: Callable[[nn.Module, SmallTrunk], nn.Module],
-        gate: Callable[[nn.Module, nn.Module, Tensor], Tensor],
-        join: Join,
-        finish: Finish,
-        fused: Callable[[int, int], int],
-    ) -> None:
-        super().__init__()
-        self.stage = register(self, trunk)
-        self.attend = nn.Conv2d(DEEP, DEEP, 1, bias=False)
-        self.norm: nn.Module = nn.BatchNorm2d(DEEP)
-        channels = fused(num_classes, width)
-        joined = width + join(*torch.zeros(3, 1, DEEP, 1, 1)).shape[1]
-        mix = nn.Conv2d(joined, channels, 1, bias=False)
-        self.mix = nn.Sequential(mix, nn.BatchNorm2d(channels), nn.ReLU())
-        self.score = nn.Conv2d(channels, num_classes, 1)
-        self.gate, self.join, self.finish = gate, join, finish
-
-    def forward(self, detail: Tensor, early: Tensor, size: tuple[int, int]) -> Tensor:
-        deep = self.stage(early)
-        whole = deep.mean((2, 3), keepdim=True)
-        context = self.join(deep, self.gate(self.attend, self.norm, whole), whole)
-        context = F.interpolate(context, detail.shape[-2:], mode="bilinear")
-        return self.finish(self.score, self.mix(torch.cat([detail, context], 1)))
-
-
-def _stage_alone(net: nn.Module, trunk: SmallTrunk) -> nn.Module:
-    return trunk.stage
-
-
-def _with_classifier(net: nn.Module, trunk: SmallTrunk) -> nn.Module:
-    net.fc = trunk.fc
-    return trunk.stage
-
-
-def _twice(net: nn.Module, trunk: SmallTrunk) -> nn.Module:
-    net.again = trunk.stage
-    return trunk.stage
-
-
-def _whole_trunk(net: nn.Module, trunk: SmallTrunk) -> nn.Module:
-    net.trunk = trunk
-    return trunk.stage
-
-
-def _normed(attend: nn.Module, norm: nn.Module, whole: Tensor) -> Tensor:
-    gate: Tensor = norm(attend(whole)).sigmoid()
-    return gate
-
-
-def _unnormed(attend: nn.Module, norm: nn.Module, whole: Tensor) -> Tensor:
-    gate: Tensor = attend(whole).sigmoid()
-    return gate
-
-
-def _normed_first(attend: nn.Module, norm: nn.Module, whole: Tensor) -> Tensor:
-    gate: Tensor = attend(norm(whole)).sigmoid()
-    return gate
-
-
-def _normed_last(attend: nn.Module, norm: nn.Module, whole: Tensor) -> Tensor:
-    gate: Tensor = norm(attend(whole).sigmoid())
-    return gate
-
-
-def _no_sigmoid(attend: nn.Module, norm: nn.Module, whole: Tensor) -> Tensor:
-    gate: Tensor = norm(attend(whole))
-    return gate
-
-
-def _added(deep: Tensor, gate: Tensor, whole: Tensor) -> Tensor:
-    return deep * gate + whole
-
-
-def _multiplied(deep: Tensor, gate: Tensor, whole: Tensor) -> Tensor:
-    return deep * gate * whole
-
-
-def _beside(deep: Tensor, gate: Tensor, whole: Tensor) -> Tensor:
-    return torch.cat([deep * gate, whole.expand_as(deep)], 1)
-
-
-def _scored_first(score: nn.Module, fused: Tensor) -> Tensor:
-    return F.interpolate(score(fused), SIZE, mode="bilinear")
-
-
-def _enlarged_first(score: nn.Module, fused: Tensor) -> Tensor:
-    scores: Tensor = score(F.interpolate(fused, SIZE, mode="bilinear"))
-    return scores
-
-
-def _answer(
-    *,
-    register: Callable[[nn.Module, SmallTrunk], nn.Module] = _stage_alone,
-    gate: Callable[[nn.Module, nn.Module, Tensor], Tensor] = _normed,
-    join: Join = _added,
-    finish: Finish = _scored_first,
-    fused: Callable[[int, int], int] = lambda num_classes, width: 2 * width,
-    change: Callable[[_Listing], object] = lambda net: None,
-) -> Answer:
-    def answer(trunk: SmallTrunk, num_classes: int, width: int) -> nn.Module:
-        net = _Listing(trunk, num_classes, width, register=register, gate=gate, join=join, finish=finish, fused=fused)
-        change(net)
-        return net
-
-    return answer
-
-
-def _without_norm(net: _Listing) -> None:
-    net.norm = nn.Identity()
-
-
-def _in_classes(num_classes: int, width: int) -> int:
-    return num_classes
-
-
 def _probes() -> Iterator[tuple[SmallTrunk, int, int]]:
     yield SmallTrunk(), CLASSES, WIDTH
 
 
 listing = Exercise(
-    solution=_answer(),
+    solution=parts.answer(),
     mistakes=(
         Mistake(
-            _answer(gate=_unnormed),
+            parts.answer(gate=parts.unnormed),
             "one fault is left: the gate's batch norm is made and never called. Its weights have no gradient, and a "
             "run on several GPUs stops there. Call it between the 1x1 convolution and the sigmoid.",
         ),
         Mistake(
-            _answer(gate=_unnormed, change=_without_norm),
+            parts.answer(gate=parts.unnormed, change=parts.without_norm),
             "the idle batch norm is gone; in the paper's attention refinement it is there: 1x1 convolution, batch "
             "norm, sigmoid. Call it.",
         ),
         Mistake(
-            _answer(gate=_normed_first),
+            parts.answer(gate=parts.normed_first),
             "the batch norm stands before the 1x1 convolution of the gate; the order is 1x1 convolution, batch norm, "
             "sigmoid.",
         ),
         Mistake(
-            _answer(gate=_normed_last),
+            parts.answer(gate=parts.normed_last),
             "the batch norm stands after the sigmoid, so the gate is no longer between 0 and 1; the order is 1x1 "
             "convolution, batch norm, sigmoid.",
         ),
-        Mistake(_answer(gate=_no_sigmoid), "the gate has lost its sigmoid, so it is no longer between 0 and 1."),
         Mistake(
-            _answer(join=_multiplied),
+            parts.answer(gate=parts.no_sigmoid), "the gate has lost its sigmoid, so it is no longer between 0 and 1."
+        ),
+        Mistake(
+            parts.answer(join=parts.multiplied),
             "one fault is left: the global context multiplies the map. A mean near zero wipes a channel out and a "
             "large one blows it up. The authors add it.",
         ),
         Mistake(
-            _answer(join=lambda deep, gate, whole: (deep + whole) * gate),
+            parts.answer(join=lambda deep, gate, whole: (deep + whole) * gate),
             "the gate weighs the global context as well: it is added before the gate, or taken from the refined map. "
             "It is the mean of the trunk's own map, added to the refined one.",
         ),
         Mistake(
-            _answer(join=lambda deep, gate, whole: deep * gate),
+            parts.answer(join=lambda deep, gate, whole: deep * gate),
             "the global context is gone. It is not to be multiplied, but it is to be added.",
         ),
         Mistake(
-            _answer(join=_beside),
+            parts.answer(join=parts.beside),
             "the global context stands beside the map, in channels of its own. That is DeepLab v3's way; the authors "
             "of BiSeNet add it.",
         ),
         Mistake(
-            _answer(register=_with_classifier),
+            parts.answer(register=parts.with_classifier),
             "one fault is left: the trunk's classifier is still registered. It is never called: weights without a "
             "gradient, 513,000 of them in ResNet-18. Keep trunk.stage alone.",
         ),
         Mistake(
-            _answer(register=_twice),
+            parts.answer(register=parts.twice),
             "one fault is left: the stage is registered under two names, so a checkpoint holds it twice. Keep one.",
         ),
         Mistake(
-            _answer(register=_whole_trunk),
+            parts.answer(register=parts.whole_trunk),
             "the trunk is still registered whole, beside its stage: two names for one weight, and a classifier that "
             "nobody calls. Keep trunk.stage alone.",
         ),
         Mistake(
-            _answer(fused=_in_classes),
+            parts.answer(fused=parts.in_classes),
             "one fault is left: the two paths are mixed into one channel a class. That is a bottleneck before the "
             "scores; the docstring asks for 2 * width channels.",
         ),
         Mistake(
-            _answer(fused=lambda num_classes, width: width),
+            parts.answer(fused=lambda num_classes, width: width),
             "the two paths are mixed into width channels; the docstring asks for 2 * width, as many as the two paths "
             "have together in the authors' network.",
         ),
         Mistake(
-            _answer(finish=_enlarged_first),
+            parts.answer(finish=parts.enlarged_first),
             "one fault is left: the scores are made after the enlargement, at 64 times the work and with the same "
             "result. Score first, enlarge last.",
         ),
         Mistake(
-            _answer(finish=lambda score, fused: F.interpolate(score(fused), SIZE)),
+            parts.answer(finish=lambda score, fused: F.interpolate(score(fused), SIZE)),
             "the scores are enlarged by repeating cells; use mode='bilinear'.",
         ),
         Mistake(
-            _answer(finish=lambda score, fused: F.interpolate(score(fused), SIZE, mode="bilinear", align_corners=True)),
+            parts.answer(
+                finish=lambda score, fused: F.interpolate(score(fused), SIZE, mode="bilinear", align_corners=True)
+            ),
             "the last interpolation aligns the corners' centres and the other one does not. Leave align_corners out, "
             "as the given code does.",
         ),
-        Mistake(_answer(finish=lambda score, fused: score(fused)), "the scores stay at 1/8: enlarge them to size."),
+        Mistake(
+            parts.answer(finish=lambda score, fused: score(fused)), "the scores stay at 1/8: enlarge them to size."
+        ),
     ),
     probes=_probes,
     observe=_effect,
@@ -302,5 +172,11 @@ listing = Exercise(
         "six faults, and none of them stops a run. Two waste weights, one wastes work, three change what is learnt; "
         "each would have been seen by counting: names, gradients, multiply-adds, channels."
     ),
-    given=_answer(register=_whole_trunk, gate=_unnormed, join=_multiplied, finish=_enlarged_first, fused=_in_classes),
+    given=parts.answer(
+        register=parts.whole_trunk,
+        gate=parts.unnormed,
+        join=parts.multiplied,
+        finish=parts.enlarged_first,
+        fused=parts.in_classes,
+    ),
 )
