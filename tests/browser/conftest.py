@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 from lab import VIEWPORT, Lab, Server, browser, chromium
+from looks import TALL, THEMES, WIDTHS
 
+LESSONS = Path(__file__).resolve().parents[2] / "notebooks"
 PATIENCE = 20_000  # ms until a page must show what is expected of it
 
 
@@ -84,3 +86,30 @@ def explorer(opened):
 def shots(tmp_path) -> Path:
     """Where screenshots go: ``SEGEDU_SCREENSHOTS``, else a folder of the test's own."""
     return Path(os.environ.get("SEGEDU_SCREENSHOTS", tmp_path))
+
+
+@pytest.fixture
+def lesson(lab, request):
+    """The lesson that the module names as ``LESSON``, run to its verdicts: one for each of the module's ``CLAIMS``."""
+    lab.page.set_viewport_size({"width": WIDTHS[0], "height": TALL})
+    lab.open(LESSONS / request.module.LESSON)
+    lab.run_all()
+    claims, verdicts = zip(*lab.verdicts, strict=True)
+    assert [*claims] == request.module.CLAIMS
+    assert {*verdicts} <= {"holds", "holds with limits", "refuted"}
+    return lab
+
+
+@pytest.fixture
+def photographed(lab, shots):
+    """Photographs an explorer of a lesson in every theme and width."""
+
+    def photograph(explorer, name: str) -> None:
+        for theme in THEMES:
+            lab.theme(theme)
+            for width in WIDTHS:
+                lab.page.set_viewport_size({"width": width, "height": TALL})
+                explorer.picture.wait_for()
+                explorer.screenshot(shots / f"lesson_{name}_{theme}_{width}.png")
+
+    return photograph

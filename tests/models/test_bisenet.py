@@ -27,14 +27,6 @@ def tiny() -> BiSeNet:
     return bisenet(3, trunk(), width=6)
 
 
-def lively(model: nn.Module) -> nn.Module:
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.running_mean, -0.5, 0.5)
-            nn.init.uniform_(module.running_var, 0.5, 2)
-    return model.eval()
-
-
 @pytest.mark.parametrize(
     ("backbone", "training", "inference", "gmacs"),
     [("resnet18", 13_494_777, 12_894_163, 103.7), ("xception39", 1_842_289, 1_541_963, 27.8)],
@@ -114,7 +106,7 @@ class AlignCorners(nn.Module):
         return F.interpolate(x, size=size, mode="bilinear", align_corners=True)
 
 
-def test_where_the_last_cells_meet_it_is_the_authors_network():
+def test_where_the_last_cells_meet_it_is_the_authors_network(lively):
     """At 32 n + 1 pixels ``align_corners=True`` puts cells where they are; elsewhere it does not."""
     model = lively(tiny())
     theirs = copy.deepcopy(model)
@@ -197,7 +189,7 @@ def test_parts_are_exchanged_and_all_of_them_learn(build):
     assert not [name for name, one in model.named_parameters() if one.grad is None or not one.grad.any()]
 
 
-def test_the_early_stage_is_the_trunks():
+def test_the_early_stage_is_the_trunks(lively):
     """Shared or computed twice, the trunk's map at 1/8 is the same."""
     shared = lively(ABLATIONS["early stage"]())
 
@@ -225,7 +217,7 @@ def test_batch_of_one(refuses_a_batch_of_one):
     refuses_a_batch_of_one(tiny())["aux16"].mean().backward()
 
 
-def test_a_state_dict_comes_back():
+def test_a_state_dict_comes_back(lively):
     model, twin, images = lively(tiny()), tiny().eval(), torch.randn(1, 3, 40, 52)
     twin.load_state_dict(model.state_dict(), strict=True)
     assert torch.equal(twin(images)["out"], model(images)["out"])
@@ -264,7 +256,7 @@ def test_runs_on_fake_cuda():
         assert {one.device.type for one in model(torch.zeros(2, 3, 45, 61)).values()} == {"cuda"}
 
 
-def test_layouts_agree():
+def test_layouts_agree(lively):
     model, images = lively(tiny()), torch.randn(1, 3, 41, 30)
     with torch.no_grad():
         plain = model(images)["out"]

@@ -25,14 +25,6 @@ def tiny(output_stride: int = 16) -> DeepLabV3:
     return DeepLabV3(3, trunk(output_stride, multi_grid=MULTI_GRID), width=6)
 
 
-def lively(model: nn.Module) -> nn.Module:
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.running_mean, -0.5, 0.5)
-            nn.init.uniform_(module.running_var, 0.5, 2)
-    return model.eval()
-
-
 @pytest.mark.parametrize(
     ("classes", "backbone", "count"),
     [
@@ -73,7 +65,7 @@ def summed(num_classes: int = 3) -> AtrousSegmenter:
     return AtrousSegmenter(backbone, SummedASPP(backbone.channels["layer4"], num_classes, (1, 3, 6)))
 
 
-def test_same_weights_on_a_finer_grid():
+def test_same_weights_on_a_finer_grid(lively):
     coarse = lively(summed())
     fine = coarse.at_output_stride(8)
     images = torch.randn(1, 3, 97, 129)
@@ -87,7 +79,7 @@ def test_same_weights_on_a_finer_grid():
         assert not torch.allclose(out, expected, atol=1e-3 * expected.abs().max().item())
 
 
-def test_the_other_grid_shares_what_is_learnt():
+def test_the_other_grid_shares_what_is_learnt(lively):
     model = lively(tiny())
     twin = model.at_output_stride(8)
     assert all(one is other for one, other in zip(model.parameters(), twin.parameters(), strict=True))
@@ -104,7 +96,7 @@ def test_the_other_grid_shares_what_is_learnt():
     assert torch.equal(back(images)["out"], model.eval()(images)["out"])
 
 
-def test_a_state_dict_loads_at_either_stride():
+def test_a_state_dict_loads_at_either_stride(lively):
     model = lively(tiny(16))
     fine = tiny(8)
     fine.load_state_dict(model.state_dict(), strict=True)
@@ -170,7 +162,7 @@ def test_layout_is_torchvisions(name, backbone, aux, count):
 
 
 @pytest.mark.parametrize("name", ["deeplabv3", "fcn"])
-def test_outputs_are_torchvisions(name):
+def test_outputs_are_torchvisions(name, lively):
     """In evaluation mode, though the second head, which speaks in training only, is asked too."""
     theirs = getattr(torchvision.models.segmentation, f"{name}_resnet50")(
         weights=None, weights_backbone=None, aux_loss=True
@@ -206,7 +198,7 @@ def test_runs_on_fake_cuda():
     assert out.device.type == "cuda"
 
 
-def test_layouts_agree():
+def test_layouts_agree(lively):
     model, images = lively(tiny()), torch.randn(1, 3, 41, 30)
     with torch.no_grad():
         plain = model(images)["out"]

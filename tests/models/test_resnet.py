@@ -17,20 +17,11 @@ UNITS = [BasicBlock, Bottleneck, MSRABottleneck]
 tiny = partial(ResNet, blocks=(1, 2, 2, 3), widths=(2, 3, 4, 5))
 
 
-def lively(trunk: ResNet) -> ResNet:
-    """With statistics that make every batch norm do something."""
-    for module in trunk.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.running_mean, -0.5, 0.5)
-            nn.init.uniform_(module.running_var, 0.5, 2)
-    return trunk.eval()
-
-
 def rates(stage: nn.Module) -> list[int]:
     return [layer.rate for layer in stage.modules() if isinstance(layer, AtrousConv)]
 
 
-def test_features_are_torchvisions():
+def test_features_are_torchvisions(lively):
     """Of basic blocks; torchvision's segmenters show it for the others."""
     trunk = lively(RESNETS["resnet18"]())
     with torch.device("meta"):
@@ -68,7 +59,7 @@ def test_strides_and_rates_are_torchvisions(name, output_stride, replaced):
 
 
 @pytest.mark.parametrize(("unit", "output_stride"), [(Bottleneck, 8), (MSRABottleneck, 16)])
-def test_output_stride_is_dilate(unit, output_stride):
+def test_output_stride_is_dilate(unit, output_stride, lively):
     """The trunk's own bookkeeping against the general rule, which traces the network."""
     coarse = lively(tiny(unit, blocks=(1, 1, 1, 2)))
     fine = tiny(unit, blocks=(1, 1, 1, 2), output_stride=output_stride).eval()
@@ -82,7 +73,7 @@ def test_output_stride_is_dilate(unit, output_stride):
 
 @pytest.mark.parametrize("unit", UNITS)
 @pytest.mark.parametrize("output_stride", [4, 8, 16])
-def test_a_fine_grid_holds_the_coarse_one(unit, output_stride):
+def test_a_fine_grid_holds_the_coarse_one(unit, output_stride, lively):
     coarse = lively(tiny(unit))
     fine = tiny(unit, output_stride=output_stride).eval()
     fine.load_state_dict(coarse.state_dict())
@@ -93,7 +84,7 @@ def test_a_fine_grid_holds_the_coarse_one(unit, output_stride):
 
 
 @pytest.mark.parametrize("unit", UNITS)
-def test_multi_grid_reads_the_same_at_16_and_8(unit):
+def test_multi_grid_reads_the_same_at_16_and_8(unit, lively):
     coarse = lively(tiny(unit, output_stride=16, multi_grid=MULTI_GRID))
     fine = tiny(unit, output_stride=8, multi_grid=MULTI_GRID).eval()
     fine.load_state_dict(coarse.state_dict())

@@ -1,4 +1,4 @@
-"""A listing repaired, or with one of its faults: the answers that `listing_repair` tells apart, of five choices each."""
+"""Answers that `listing_repair` tells apart: a listing repaired, or with one of its faults, made of five choices."""
 
 from collections.abc import Callable
 

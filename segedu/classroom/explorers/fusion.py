@@ -174,6 +174,6 @@ class FusionExplorer(Explorer[Mix]):
         row, col = self._picture.pixel(place)
         terms = ", ".join(f"{name} {signed_number(map_[row, col])}" for name, map_ in mix.contributions.items())
         total = f"sum {signed_number(mix.total[row, col])} for {self.classes[mix.class_index]}"
-        truth = self._picture.name(int(self._labels[mix.image, row, col]))
-        predicted = self._picture.name(int(mix.prediction[row, col]))
+        truth = self._picture.legend.name(int(self._labels[mix.image, row, col]))
+        predicted = self._picture.legend.name(int(mix.prediction[row, col]))
         return f"Row {row}, column {col}, truth {truth}: {terms}; {total}. Predicted {predicted}."

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from segedu.classroom.explorers.labelled import label_colours, rgb_pictures, signed_number
+from segedu.classroom.explorers.labelled import Legend, cell_at, label_colours, rgb_pictures, signed_number, thinned
 from segedu.classroom.explorers.scene import (
     SIGNED,
     Box,
@@ -52,7 +52,7 @@ class FusionPicture:
         std: Sequence[float],
         ignore_index: int,
     ) -> None:
-        self._labels, self._classes, self._ignore_index = labels, tuple(classes), ignore_index
+        self._labels, self.legend = labels, Legend(tuple(classes), ignore_index)
         self._size = (labels.shape[1], labels.shape[2])
         self._palette = label_colours(palette)
         scale = min((PITCH - GAP) / self._size[1], TALLEST / self._size[0])
@@ -63,25 +63,25 @@ class FusionPicture:
     def scene(self, mix: Mix) -> Scene:
         """The whole picture: ``conv7 + pool4 + pool3 = sum`` over ``picture, truth, prediction, errors``."""
         truth = self._labels[mix.image]
-        void = truth == self._ignore_index
+        void = truth == self.legend.ignore_index
         wrong = (mix.prediction != truth) & ~void
         verdicts = torch.where(void, 2, wrong.long())
         share = float(wrong.sum() / (~void).sum().clamp(min=1))
         items = [
             *self._sum_row(mix),
             *self._titled(1, 0, "picture", picture(self._box(1, 0), self._rgb[mix.image], panel="picture")),
-            *self._titled(1, 1, "truth", self._labels_in(1, 1, "truth", torch.where(void, len(self._classes), truth))),
+            *self._titled(1, 1, "truth", self._labels_in(1, 1, "truth", truth)),
             *self._titled(1, 2, "prediction", self._labels_in(1, 2, "prediction", mix.prediction)),
             *self._titled(
                 1,
                 3,
                 f"errors: {100 * share:.1f} %",
-                cells(self._box(1, 3), self._thin(verdicts), VERDICTS, panel="errors"),
+                cells(self._box(1, 3), thinned(verdicts, self._step), VERDICTS, panel="errors"),
             ),
         ]
         below = 2 * (TITLE + self._panel[1]) + GAP / 2
         items += [*self._scale_bar(mix, below), *self._legend(mix, below + LEGEND_LINE + 4)]
-        rows = math.ceil(min(len(self._classes) / LEGEND_COLUMNS, LEGEND_ROWS))
+        rows = math.ceil(min(len(self.legend.classes) / LEGEND_COLUMNS, LEGEND_ROWS))
         return Scene(WIDTH, math.ceil(below + (1 + rows) * LEGEND_LINE + 6), items)
 
     def _sum_row(self, mix: Mix) -> list[Primitive]:
@@ -94,7 +94,7 @@ class FusionPicture:
             items += self._titled(0, column, title, heat, now=mix.weights[name] != 1)
             items.append(self._sign(column, "=" if column == len(mix.coarse) - 1 else "+"))
         heat = cells(self._box(0, len(strides)), self._thin_heat(mix), SIGNED, panel="sum")
-        return items + self._titled(0, len(strides), f"sum for {self._classes[mix.class_index]}", heat)
+        return items + self._titled(0, len(strides), f"sum for {self.legend.classes[mix.class_index]}", heat)
 
     def marks(self, mix: Mix, scene: Scene, place: Point) -> list[Primitive]:
         """The same place in every panel, with what stands there."""
@@ -102,8 +102,8 @@ class FusionPicture:
         truth = int(self._labels[mix.image, row, col])
         tags = {name: signed_number(map_[row, col]) for name, map_ in mix.contributions.items()}
         tags["sum"] = signed_number(mix.total[row, col])
-        tags |= {"truth": self.name(truth), "prediction": self.name(int(mix.prediction[row, col]))}
-        if truth != self._ignore_index:
+        tags |= {"truth": self.legend.name(truth), "prediction": self.legend.name(int(mix.prediction[row, col]))}
+        if truth != self.legend.ignore_index:
             tags["errors"] = "right" if truth == mix.prediction[row, col] else "wrong"
         return [
             mark
@@ -121,11 +121,7 @@ class FusionPicture:
 
     def pixel(self, place: Point) -> tuple[int, int]:
         """The pixel of the image at a place given as fractions down and right."""
-        return int(place[0] * self._size[0]), int(place[1] * self._size[1])
-
-    def name(self, label: int) -> str:
-        """The class's name, or void."""
-        return "void" if label == self._ignore_index else self._classes[label]
+        return cell_at(place, self._size)
 
     def _box(self, row: int, column: int) -> Box:
         width, height = self._panel
@@ -146,11 +142,8 @@ class FusionPicture:
         return text((x + (width + PITCH) / 2, y + height / 2), sign, size=22, align="center")
 
     def _labels_in(self, row: int, column: int, panel: str, labels: Tensor) -> Primitive:
-        return cells(self._box(row, column), self._thin(labels), self._palette, panel=panel)
-
-    def _thin(self, labels: Tensor) -> Bytes:
-        """A label map as bytes, every ``step``-th pixel of it."""
-        return labels[:: self._step, :: self._step].to(torch.uint8).numpy()
+        shown = thinned(self.legend.places(labels), self._step)
+        return cells(self._box(row, column), shown, self._palette, panel=panel)
 
     def _thin_heat(self, mix: Mix) -> Bytes:
         return signed(mix.total[:: self._step, :: self._step].numpy(), mix.limit)
@@ -165,16 +158,16 @@ class FusionPicture:
             rectangle(bar, stroke="border"),
             text(
                 (left + width + 6, middle),
-                f"+{edge}   score of {self._classes[mix.class_index]}: blue against, vermilion for",
+                f"+{edge}   score of {self.legend.classes[mix.class_index]}: blue against, vermilion for",
             ),
         ]
 
     def _legend(self, mix: Mix, top: float) -> list[Primitive]:
         """The colours of the classes; where there are too many, of those in this image."""
-        shown = list(range(len(self._classes)))
+        shown = list(range(len(self.legend.classes)))
         if len(shown) > LEGEND_COLUMNS * LEGEND_ROWS:
             here = np.union1d(self._labels[mix.image], mix.prediction).tolist()
-            shown = [label for label in here if label < len(self._classes)][: LEGEND_COLUMNS * LEGEND_ROWS]
+            shown = [label for label in here if label < len(self.legend.classes)][: LEGEND_COLUMNS * LEGEND_ROWS]
         items = []
         for index, label in enumerate(shown):
             x = EDGE + index % LEGEND_COLUMNS * WIDTH / LEGEND_COLUMNS
@@ -182,7 +175,7 @@ class FusionPicture:
             colour = "#" + "".join(f"{channel:02x}" for channel in self._palette[label, :3])
             items += [
                 rectangle((round(x), y + 4, 14, 14), fill=colour, stroke="border"),
-                text((x + 20, y + LEGEND_LINE / 2), self._classes[label]),
+                text((x + 20, y + LEGEND_LINE / 2), self.legend.classes[label]),
             ]
         return items
 

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from segedu.classroom.explorers.scene import Bytes
+from segedu.classroom.explorers.scene import Bytes, Point
 
 
 def refuse_misfits(images: Tensor, labels: Tensor, classes: Sequence[str], palette: Tensor) -> None:
@@ -42,6 +43,33 @@ def label_colours(palette: Tensor) -> Bytes:
     """The colours of K classes, and black for void: ``(K, 3)`` uint8 -> RGBA ``(K + 1, 4)``."""
     colours = torch.cat([palette.cpu(), palette.new_zeros(1, 3, device="cpu")])
     return np.concatenate([colours.numpy(), np.full((len(colours), 1), 255, np.uint8)], axis=1)
+
+
+@dataclass(frozen=True)
+class Legend:
+    """The names of K classes, and the label that stands for void."""
+
+    classes: tuple[str, ...]
+    ignore_index: int
+
+    def name(self, label: int) -> str:
+        """The class's name, or void."""
+        return "void" if label == self.ignore_index else self.classes[label]
+
+    def places(self, labels: Tensor) -> Tensor:
+        """Where the colour of each label stands in `label_colours`: a class at its number, void behind them all."""
+        return torch.where(labels == self.ignore_index, len(self.classes), labels)
+
+
+def thinned(values: Tensor, step: int) -> Bytes:
+    """A map as bytes, every ``step``-th of its rows and columns: no more than a screen shows."""
+    shown: Bytes = values[::step, ::step].to(torch.uint8).numpy()
+    return shown
+
+
+def cell_at(place: Point, size: Sequence[int]) -> tuple[int, int]:
+    """The cell of a grid of ``size`` at a place given as fractions down and right."""
+    return int(place[0] * size[0]), int(place[1] * size[1])
 
 
 def share(value: float) -> str:

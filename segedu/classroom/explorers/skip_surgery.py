@@ -207,6 +207,6 @@ class SkipSurgeryExplorer(Explorer[Operation]):
             pointed = say_skip(result, name)
         else:
             row, col = self._picture.pixel(scene.place(cell))
-            pointed = say_pixel(result, row, col, self._picture.name(int(self._labels[result.image, row, col])))
+            pointed = say_pixel(result, row, col, self._picture.legend.name(int(self._labels[result.image, row, col])))
         scores = say_truths(result) if result.swapped else say_quality(result, name)
         return "\n".join([say_setting(result), scores, pointed])

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from segedu.classroom.colours import NOW, REST
 from segedu.classroom.explorers.heat import CIVIDIS, FINEST_GRID, outlines, tag
-from segedu.classroom.explorers.labelled import label_colours, rgb_pictures, signed_number
+from segedu.classroom.explorers.labelled import Legend, cell_at, label_colours, rgb_pictures, signed_number, thinned
 from segedu.classroom.explorers.scene import (
     SIGNED,
     Box,
@@ -64,7 +64,7 @@ class SkipSurgeryPicture:
         label: int,
         ignore_index: int,
     ) -> None:
-        self._labels, self._classes, self._label, self._ignore_index = labels, tuple(classes), label, ignore_index
+        self._labels, self._label, self.legend = labels, label, Legend(tuple(classes), ignore_index)
         self._size = (labels.shape[1], labels.shape[2])
         self._palette = label_colours(palette)
         scale = SIDE / max(self._size)
@@ -116,7 +116,7 @@ class SkipSurgeryPicture:
         yield from self._titled(1, 2, f"worth of {name}", heat)
 
     def _scores(self, shown: Operation) -> Iterator[Primitive]:
-        now, trained, of = shown.quality, shown.as_trained, f"of {self._classes[self._label]}"
+        now, trained, of = shown.quality, shown.as_trained, f"of {self.legend.classes[self._label]}"
         pairs = (
             shares("IoU", of, now.iou, trained.iou),
             shares("boundary F1", of, now.boundary_f1, trained.boundary_f1),
@@ -147,7 +147,7 @@ class SkipSurgeryPicture:
 
     def _legend(self, top: float) -> Iterator[Primitive]:
         """What the colours of the errors mean."""
-        name = self._classes[self._label]
+        name = self.legend.classes[self._label]
         for place, (verdict, said) in enumerate(((FOUND, f"{name} found"), (FALSE, "false"), (MISSED, "missed"))):
             colour = "#" + bytes(VERDICTS[verdict, :3]).hex()
             yield from key((self._left(3) + (0, 150, 230)[place], top + LINE / 2), said, colour)
@@ -157,7 +157,7 @@ class SkipSurgeryPicture:
         row, col = self.pixel(place)
         truth = self._labels[shown.image]
         tags = {
-            "truth": self.name(int(truth[row, col])),
+            "truth": self.legend.name(int(truth[row, col])),
             "prediction": signed_number(shown.margin[row, col]),
             "errors": SAID[int(self._verdicts(shown.prediction, truth)[row, col])],
             "worth": signed_number(shown.worth[shown.skip, row, col]),
@@ -165,25 +165,21 @@ class SkipSurgeryPicture:
         if not shown.swapped:
             tags["beside"] = SAID[int(self._verdicts(shown.prediction_as_trained, truth)[row, col])]
         else:
-            tags["beside"] = self.name(int(self._labels[shown.donor, row, col]))
+            tags["beside"] = self.legend.name(int(self._labels[shown.donor, row, col]))
         for panel, active in zip(("skip", "below"), shown.read, strict=True):
-            tags[panel] = f"{float(active[_cell(place, active.shape)]):.2f}"
+            tags[panel] = f"{float(active[cell_at(place, active.shape)]):.2f}"
         panels = [item for item in scene.items if item.get("panel")]
         return [mark for item in panels for mark in _mark(item, place, tags.get(item["panel"]))]
 
     def pixel(self, place: Point) -> tuple[int, int]:
         """The pixel of the image at a place given as fractions down and right."""
-        return _cell(place, self._size)
-
-    def name(self, label: int) -> str:
-        """The class's name, or void."""
-        return "void" if label == self._ignore_index else self._classes[label]
+        return cell_at(place, self._size)
 
     def _verdicts(self, prediction: Tensor, truth: Tensor) -> Tensor:
         """Of the class that is looked at: what is found, false and missed."""
         called, true = prediction == self._label, truth == self._label
         verdicts = torch.where(called, torch.where(true, FOUND, FALSE), torch.where(true, MISSED, RIGHT))
-        return verdicts.masked_fill(truth == self._ignore_index, VOID)
+        return verdicts.masked_fill(truth == self.legend.ignore_index, VOID)
 
     def _left(self, column: int) -> int:
         return EDGE + column * (SIDE + GAP)
@@ -201,7 +197,7 @@ class SkipSurgeryPicture:
 
     def _labelled(self, column: int, panel: str, title: str, labels: Tensor) -> list[Primitive]:
         """A label map in the colours of the classes; void is black."""
-        shown = _thin(torch.where(labels == self._ignore_index, len(self._classes), labels))
+        shown = _thin(self.legend.places(labels))
         return self._titled(0, column, title, cells(self._box(0, column), shown, self._palette, panel=panel))
 
 
@@ -212,20 +208,13 @@ def _step(size: Sequence[int]) -> int:
 
 def _thin(values: Tensor) -> Bytes:
     """A map as bytes, with no more cells than there are pixels to show them."""
-    step = _step(values.shape)
-    thinned: Bytes = values[::step, ::step].to(torch.uint8).numpy()
-    return thinned
-
-
-def _cell(place: Point, size: Sequence[int]) -> tuple[int, int]:
-    """The cell of a grid at a place given as fractions down and right."""
-    return int(place[0] * size[0]), int(place[1] * size[1])
+    return thinned(values, _step(values.shape))
 
 
 def _mark(panel: Primitive, place: Point, words: str | None) -> Iterator[Primitive]:
     """One place in one panel: the cell of a coarse grid, a ring on a fine one, and a tag where there is room."""
     (x, y, width, height), (rows, cols) = panel["box"], panel["shape"]
-    at = _cell(place, (rows, cols))
+    at = cell_at(place, (rows, cols))
     if min(width / cols, height / rows) < FINEST_GRID:
         yield ring((x + place[1] * width, y + place[0] * height))
     else:

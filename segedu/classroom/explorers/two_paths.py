@@ -164,7 +164,7 @@ class TwoPathsExplorer(Explorer[Passage]):
             place = scene.place(cell)
             row, col = self._picture.pixel(place)
             maps = (self._labels[result.image], result.prediction, result.prediction_as_trained)
-            names = [self._picture.name(int(map_[row, col])) for map_ in maps]
+            names = [self._picture.legend.name(int(map_[row, col])) for map_ in maps]
             pointed = say_pixel((row, col), names, self._picture.activity(result, place))
         return "\n".join([say_setting(result), say_quality(result), say_cost(result), pointed])
 

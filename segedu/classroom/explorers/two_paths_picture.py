@@ -13,11 +13,10 @@ from torch import Tensor
 
 from segedu.classroom.colours import GREEN, NOW
 from segedu.classroom.explorers.heat import CIVIDIS, outlines, tag
-from segedu.classroom.explorers.labelled import label_colours, rgb_pictures, share
+from segedu.classroom.explorers.labelled import Legend, cell_at, label_colours, rgb_pictures, share, thinned
 from segedu.classroom.explorers.scene import (
     FONT_SIZE,
     Box,
-    Bytes,
     Point,
     Primitive,
     Scene,
@@ -62,7 +61,7 @@ class TwoPathsPicture:
         std: Sequence[float],
         ignore_index: int,
     ) -> None:
-        self._labels, self._classes, self._ignore_index = labels, tuple(classes), ignore_index
+        self._labels, self.legend = labels, Legend(tuple(classes), ignore_index)
         self._normalisation = mean, std
         self._size = (labels.shape[1], labels.shape[2])
         self._palette = label_colours(palette)
@@ -102,7 +101,7 @@ class TwoPathsPicture:
         maps = zip(PATHS, (setting.spatial, setting.context), shown.active, shown.loudest, strict=True)
         for row, (name, on, active, loudest) in enumerate(maps):
             shades = ((len(HEAT) - 1) * (active / (loudest or 1)).clamp(0, 1)).round()
-            heat = cells(self._box(row, 1), self._thin(shades), HEAT, panel=name)
+            heat = cells(self._box(row, 1), thinned(shades, self._step), HEAT, panel=name)
             changed = setting.within_context != shown.trained.within_context if row else not on
             yield from self._titled(row, 1, f"{name} path" + ("" if on else ": off"), heat, now=changed)
 
@@ -111,7 +110,7 @@ class TwoPathsPicture:
         outcomes = self.outcomes(shown)
         valid = int((outcomes != VOID).sum())
         wrong = int(((outcomes == WORSE) | (outcomes == WRONG)).sum())
-        grid = cells(self._box(1, 2), self._thin(outcomes), OUTCOME_COLOURS, panel="errors")
+        grid = cells(self._box(1, 2), thinned(outcomes, self._step), OUTCOME_COLOURS, panel="errors")
         yield from self._titled(1, 2, f"errors: {share(wrong / valid if valid else math.nan)}", grid)
 
     def _arrows(self, shown: Passage) -> Iterator[Primitive]:
@@ -144,8 +143,8 @@ class TwoPathsPicture:
     def _class_names(self, middle: float) -> Iterator[Primitive]:
         """The classes in the truth of any image, in as many lines as they need."""
         x, y = float(EDGE), middle
-        for label in np.intersect1d(self._labels, range(len(self._classes))).tolist():
-            name, colour = self._classes[label], "#" + bytes(self._palette[label, :3]).hex()
+        for label in np.intersect1d(self._labels, range(len(self.legend.classes))).tolist():
+            name, colour = self.legend.classes[label], "#" + bytes(self._palette[label, :3]).hex()
             width = 32 + LETTER * len(name)
             if x + width > WIDTH:
                 x, y = float(EDGE), y + LINE
@@ -156,8 +155,8 @@ class TwoPathsPicture:
         """The same place in every panel, with what stands there."""
         row, col = self.pixel(place)
         tags = {
-            "truth": self.name(int(self._labels[shown.image, row, col])),
-            "prediction": self.name(int(shown.prediction[row, col])),
+            "truth": self.legend.name(int(self._labels[shown.image, row, col])),
+            "prediction": self.legend.name(int(shown.prediction[row, col])),
             "errors": OUTCOMES[int(self.outcomes(shown)[row, col])],
         }
         tags |= {name: f"{value:.2f}" for name, value in zip(PATHS, self.activity(shown, place), strict=True)}
@@ -166,22 +165,18 @@ class TwoPathsPicture:
 
     def pixel(self, place: Point) -> tuple[int, int]:
         """The pixel of the image at a place given as fractions down and right."""
-        return _cell(place, self._size)
+        return cell_at(place, self._size)
 
     def activity(self, shown: Passage, place: Point) -> list[float]:
         """How active either path is at a place."""
-        return [float(active[_cell(place, active.shape)]) for active in shown.active]
-
-    def name(self, label: int) -> str:
-        """The class's name, or void."""
-        return "void" if label == self._ignore_index else self._classes[label]
+        return [float(active[cell_at(place, active.shape)]) for active in shown.active]
 
     def outcomes(self, shown: Passage) -> Tensor:
         """What has become of every pixel, against the prediction as trained: ``(H, W)`` of `OUTCOMES`."""
         truth = self._labels[shown.image]
         now, before = shown.prediction == truth, shown.prediction_as_trained == truth
         outcomes = torch.where(now, torch.where(before, RIGHT, BETTER), torch.where(before, WORSE, WRONG))
-        return outcomes.masked_fill(truth == self._ignore_index, VOID)
+        return outcomes.masked_fill(truth == self.legend.ignore_index, VOID)
 
     def _left(self, column: int) -> int:
         return EDGE + column * (PANEL + GAP)
@@ -200,13 +195,8 @@ class TwoPathsPicture:
 
     def _labelled(self, row: int, column: int, title: str, labels: Tensor) -> list[Primitive]:
         """A label map in the colours of the classes, under its name; void is black."""
-        shown = self._thin(torch.where(labels == self._ignore_index, len(self._classes), labels))
+        shown = thinned(self.legend.places(labels), self._step)
         return self._titled(row, column, title, cells(self._box(row, column), shown, self._palette, panel=title))
-
-    def _thin(self, labels: Tensor) -> Bytes:
-        """A map of pixels as bytes, no more of them than a screen shows."""
-        thinned: Bytes = labels[:: self._step, :: self._step].to(torch.uint8).numpy()
-        return thinned
 
 
 def _arrow(way: Sequence[Point], stroke: str) -> Iterator[Primitive]:
@@ -216,15 +206,10 @@ def _arrow(way: Sequence[Point], stroke: str) -> Iterator[Primitive]:
     yield line([(x - 9, y - 5), (x - 3, y), (x - 9, y + 5)], stroke=stroke)
 
 
-def _cell(place: Point, size: Sequence[int]) -> tuple[int, int]:
-    """The cell of a grid at a place given as fractions down and right."""
-    return int(place[0] * size[0]), int(place[1] * size[1])
-
-
 def _mark(panel: Primitive, place: Point, words: str | None) -> Iterator[Primitive]:
     """One place in one panel: the cell of a path's map, a ring elsewhere, and a tag where there is something to say."""
     (x, y, width, height), shape = panel["box"], panel["shape"]
-    at = _cell(place, shape)
+    at = cell_at(place, shape)
     if panel["panel"] in PATHS:
         yield from outlines(panel, [at])
     else:
