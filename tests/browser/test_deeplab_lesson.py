@@ -10,7 +10,7 @@ from segedu.classroom.explorers import ASPPExplorer, CRFExplorer
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
-LESSON, CLAIMS = "05_deeplesson.ipynb", ["D5", "D6", "D7"]
+LESSON, CLAIMS = "05_deeplab.ipynb", ["D5", "D6", "D7"]
 
 
 @pytest.mark.slow
