@@ -43,19 +43,30 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def interleaved(functions: Mapping[str, Callable[[], Any]], repeats: int = 11, warm_up: int = 2) -> dict[str, Timing]:
-    """Time several functions in turn, so that whatever else the machine does falls on all of them alike."""
+def interleaved(
+    functions: Mapping[str, Callable[[], Any]], repeats: int = 11, warm_up: int = 2, in_a_row: int = 1
+) -> dict[str, Timing]:
+    """Time several functions in turn, so that whatever else the machine does falls on all of them alike.
+
+    With ``in_a_row`` above 1 a turn is that many calls, and the first of them is not counted: it finds the caches full
+    of what another function left there, where the others find them as a loop over the one function does.
+    """
     for _ in range(warm_up):
         for function in functions.values():
             function()
     taken: dict[str, list[Timing]] = {name: [] for name in functions}
     for _ in range(repeats):
         for name, function in functions.items():
-            wall, cpu = time.perf_counter(), time.process_time()
-            function()
-            _synchronise()
-            taken[name].append(Timing(time.perf_counter() - wall, time.process_time() - cpu))
+            calls = [_timed(function) for _ in range(in_a_row)]
+            taken[name] += calls[1:] or calls
     return {name: Timing(*map(statistics.median, zip(*rows, strict=True))) for name, rows in taken.items()}
+
+
+def _timed(function: Callable[[], Any]) -> Timing:
+    wall, cpu = time.perf_counter(), time.process_time()
+    function()
+    _synchronise()
+    return Timing(time.perf_counter() - wall, time.process_time() - cpu)
 
 
 def median_time(function: Callable[[], Any], repeats: int = 11, warm_up: int = 2) -> Timing:

@@ -6,9 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from segedu.losses.binary_labels import binary_maps, signed_labels
 from segedu.losses.elementwise import Elementwise, Place
 from segedu.losses.focal import check_gamma, focal_value
-from segedu.losses.inputs import arithmetic_dtype, binary_labels, binary_maps, check_logits
+from segedu.losses.inputs import arithmetic_dtype, check_logits
 from segedu.losses.reduction import Reduction, check_reduction, reduced
 
 
@@ -29,17 +30,17 @@ def binary_cross_entropy(
     unknown reduction, a negative ``pos_weight`` and a label that is neither 0, 1 nor void.
     """
     check_reduction(reduction)
-    loss, valid = _cross_entropies(logits, target, ignore_index, pos_weight)
-    return reduced(loss, valid, reduction, _map_shape(logits))
+    loss, count = _cross_entropies(logits, target, ignore_index, pos_weight)
+    return reduced(loss, count, reduction, _map_shape(logits))
 
 
 def binary_cross_entropy_sums(
     logits: Tensor, target: Tensor, *, ignore_index: int = 255, pos_weight: float | None = None
 ) -> tuple[Tensor, Tensor]:
     """The two sums whose quotient is the mean of ``binary_cross_entropy``, for processes that share a batch."""
-    loss, valid = _cross_entropies(logits, target, ignore_index, pos_weight)
+    loss, count = _cross_entropies(logits, target, ignore_index, pos_weight)
     total = loss.sum()
-    return total, valid.sum().to(total.dtype)
+    return total, count.to(total.dtype)
 
 
 def binary_focal_loss(
@@ -59,8 +60,8 @@ def binary_focal_loss(
     outside 0..1.
     """
     check_reduction(reduction)
-    loss, valid = _focal_losses(logits, target, ignore_index, gamma, alpha)
-    return reduced(loss, valid, reduction, _map_shape(logits))
+    loss, count = _focal_losses(logits, target, ignore_index, gamma, alpha)
+    return reduced(loss, count, reduction, _map_shape(logits))
 
 
 def binary_focal_loss_sums(
@@ -72,9 +73,9 @@ def binary_focal_loss_sums(
     alpha: float | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The two sums whose quotient is the mean of ``binary_focal_loss``, for processes that share a batch."""
-    loss, valid = _focal_losses(logits, target, ignore_index, gamma, alpha)
+    loss, count = _focal_losses(logits, target, ignore_index, gamma, alpha)
     total = loss.sum()
-    return total, valid.sum().to(total.dtype)
+    return total, count.to(total.dtype)
 
 
 class BinaryCrossEntropy(nn.Module):
@@ -157,19 +158,23 @@ class SigmoidFocal(NamedTuple):
         rest = torch.abs(miss, out=toward).neg_().exp_().log1p_()
         value.add_(rest)
         miss.sigmoid_()
+        weight = self._weigh(sign)
         if self.gamma == 0:
             toward.copy_(miss)
-            factor = miss.copy_(sign)
+            factor = miss.copy_(weight)
         else:
             torch.addcmul(value, miss, value, value=-1, out=toward)
             torch.add(miss, toward, alpha=self.gamma, out=toward)
-            factor = miss.pow_(self.gamma).mul_(sign)
-        if self.ones != self.zeros:
-            factor.mul_(sign.mul_((self.zeros - self.ones) / 2).add_((self.zeros + self.ones) / 2))
-        elif self.ones != 1:
-            factor.mul_(self.ones)
+            factor = miss.pow_(self.gamma).mul_(weight)
         value.mul_(factor).abs_()
         slope.mul_(toward)
+
+    def _weigh(self, sign: Tensor) -> Tensor:
+        """Each class's weight with its sign, in the memory of ``sign``."""
+        largest = max(self.ones, self.zeros)
+        if largest > 1:
+            sign.mul_(largest)
+        return sign if self.ones == self.zeros >= 1 else sign.clamp_(-self.ones, self.zeros)
 
     def value(self, logits: Tensor, against: Tensor) -> Tensor:
         """The first of ``terms`` in steps that autograd can follow."""
@@ -181,34 +186,33 @@ class SigmoidFocal(NamedTuple):
 def _focal_losses(
     logits: Tensor, target: Tensor, ignore_index: int, gamma: float, alpha: float | None
 ) -> tuple[Elementwise, Tensor]:
-    """Each pixel's loss, and which of them are valid, ``(N, P)`` each."""
+    """Each pixel's loss, ``(N, P)``, and how many pixels are valid."""
     check_gamma(gamma)
-    logits, positive, valid = binary_labels(logits, target, ignore_index)
-    return _hard(SigmoidFocal.of(gamma, alpha), logits, positive, valid), valid
+    logits, against, count = signed_labels(logits, target, ignore_index)
+    return _under_labels(SigmoidFocal.of(gamma, alpha), logits, against), count
 
 
 def _cross_entropies(
     logits: Tensor, target: Tensor, ignore_index: int, pos_weight: float | None
 ) -> tuple[Elementwise | Tensor, Tensor]:
-    """Each pixel's loss, and which of them are valid, ``(N, P)`` each."""
+    """Each pixel's loss, ``(N, P)``, and how many pixels are valid."""
     weight = 1.0 if pos_weight is None else pos_weight
     if not weight >= 0:
         raise ValueError(f"pos_weight is {pos_weight}; it must be 0 or more")
     if not target.is_floating_point():
-        logits, positive, valid = binary_labels(logits, target, ignore_index)
-        return _hard(SigmoidFocal(0, ones=weight), logits, positive, valid), valid
+        logits, against, count = signed_labels(logits, target, ignore_index)
+        return _under_labels(SigmoidFocal(0, ones=weight), logits, against), count
     check_logits(logits)
     logits, share = binary_maps(logits, target)
     valid = share != ignore_index
     logits = logits.to(arithmetic_dtype(logits)).masked_fill(~valid, 0)
     share = share.detach().to(logits.dtype)
     loss = -weight * share * F.logsigmoid(logits) - (1 - share) * F.logsigmoid(-logits)
-    return torch.where(valid, loss, 0), valid
+    return torch.where(valid, loss, 0), valid.count_nonzero()
 
 
-def _hard(loss: SigmoidFocal, logits: Tensor, positive: Tensor, valid: Tensor) -> Elementwise:
-    """The loss under labels, all ``(N, P)``."""
-    against = valid.view(torch.int8) - 2 * positive.view(torch.int8)
+def _under_labels(loss: SigmoidFocal, logits: Tensor, against: Tensor) -> Elementwise:
+    """The loss at each logit, both ``(N, P)``."""
     return Elementwise(loss.terms, loss.value, logits, (against,))
 
 

@@ -67,12 +67,15 @@ class _Saved(torch.autograd.Function):
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
         _, ctx.plain, *tensors = inputs
         ctx.mark_non_differentiable(output[1])
+        ctx.set_materialize_grads(False)  # else autograd fills a map with zeros for the slopes
         ctx.save_for_backward(output[1], *tensors)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, gradient: Tensor | None, _: None) -> tuple[Tensor | None, ...]:
         slope, x, *given = ctx.saved_tensors
-        if torch.is_grad_enabled():
+        if gradient is None:
+            found = None
+        elif torch.is_grad_enabled():
             found = torch.autograd.grad(ctx.plain(x, *given), x, gradient, create_graph=True)[0]
         else:
             found = (gradient * slope).to(x.dtype)

@@ -7,8 +7,6 @@ all lie in ``0..K-1`` and a boolean map of the pixels that count; nothing here w
 import torch
 from torch import Tensor
 
-from segedu.labels import is_void
-
 _LABEL_DTYPES = (torch.int64, torch.int32, torch.int16, torch.uint8)
 
 
@@ -25,7 +23,7 @@ def accumulator(logits: Tensor) -> torch.dtype:
 def check_shapes(logits: Tensor, target: Tensor) -> None:
     """Raises ``TypeError`` or ``ValueError`` unless logits ``(N, K, ...)`` go with integer labels ``(N, ...)``."""
     check_logits(logits)
-    _check_label_dtype(target)
+    check_label_dtype(target)
     if logits.ndim < 3 or target.shape != logits.shape[:1] + logits.shape[2:]:
         raise ValueError(
             f"target is {tuple(target.shape)} and logits are {tuple(logits.shape)}; logits (N, K, H, W) need labels "
@@ -71,68 +69,19 @@ def kept_labels(index: Tensor, num_classes: int) -> Tensor:
     return index.to(torch.uint8 if num_classes <= 256 else torch.int32)
 
 
-def binary_labels(logits: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, Tensor, Tensor]:
-    """What a binary loss works on: logits, which pixels are of class 1, and which of them count, ``(N, P)`` each.
-
-    ``logits`` are ``(N, 1, H, W)`` or ``(N, H, W)``; ``target`` holds 0, 1 and void, in either shape, as integers or
-    booleans; the two maps that come back are boolean, and what the logits held at void is gone where it was not finite.
-    Raises what ``check_shapes`` and ``safe_labels`` raise.
-    """
-    check_logits(logits)
-    if target.dtype == torch.bool:
-        target = target.byte()
-    _check_label_dtype(target)
-    logits, target = binary_maps(logits, target)
-    positive, valid = _two_maps(target, ignore_index)
-    if logits.device.type != "cpu" or torch.compiler.is_compiling() or not logits.sum().isfinite():
-        logits = logits.masked_fill(~valid, 0)
-    return logits, positive, valid
-
-
-def binary_maps(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """``(N, 1, H, W)`` or ``(N, H, W)`` each -> ``(N, P)`` each. Raises ``ValueError`` for other shapes."""
-    one_map, labels = (tensor.squeeze(1) if tensor.ndim == 4 else tensor for tensor in (logits, target))
-    if one_map.ndim != 3 or one_map.shape != labels.shape:
-        raise ValueError(
-            f"target is {tuple(target.shape)} and logits are {tuple(logits.shape)}; a binary loss needs one logit a "
-            "pixel, (N, 1, H, W) or (N, H, W), and labels of the same height and width"
-        )
-    return one_map.flatten(1), labels.flatten(1)
-
-
 def check_labels(target: Tensor, num_classes: int, ignore_index: int = 255) -> None:
     """Look once at labels of any shape, on any device, and wait for the answer: are all of them classes or void?
 
     The losses look on the CPU at every step, where that is cheap; on an accelerator they do not wait. Call this over a
     data set before training there. Raises ``TypeError`` for what are no integers, ``ValueError`` for a stray label.
     """
-    _check_label_dtype(target)
+    check_label_dtype(target)
     target = target.long()
     index = target.masked_fill(target == ignore_index, 0)
     _raise_out_of_range(index, num_classes, ignore_index, f"num_classes is {num_classes}")
 
 
-def _two_maps(target: Tensor, ignore_index: int) -> tuple[Tensor, Tensor]:
-    """Which pixels are of class 1, and which of them count, boolean. Raises ``ValueError`` for a stray label."""
-    on_cpu = target.device.type == "cpu" and not torch.compiler.is_compiling()
-    if on_cpu and ignore_index == 255 and target.numel():
-        lowest, highest = torch.aminmax(target)
-        # Comparing takes a CPU many times as long as arithmetic on bytes: void, 0 and 1 become 0, 1 and 2.
-        ranks = target.to(torch.uint8) + 1
-        if int(lowest) >= 0 and int(highest) <= 255 and int(ranks.amax()) <= 2:
-            positive = ranks >> 1
-            return positive.view(torch.bool), (ranks - positive).view(torch.bool)
-    valid = ~is_void(target, ignore_index)
-    positive = (target == 1) & valid
-    stray = valid & ~positive & (target != 0)
-    if on_cpu and stray.any():
-        raise ValueError(_stray_binary(f"class {int(target[stray][0])}", ignore_index))
-    if target.device.type == "cuda" and not torch.compiler.is_compiling():
-        torch._assert_async(~stray.any(), _stray_binary("a stray label", ignore_index))
-    return positive, valid
-
-
-def _check_label_dtype(target: Tensor) -> None:
+def check_label_dtype(target: Tensor) -> None:
     if target.dtype not in _LABEL_DTYPES:
         raise TypeError(f"target is {target.dtype}; labels must be integers (int64 by custom, uint8 accepted)")
 
@@ -150,7 +99,3 @@ def _out_of_range(found: str, num_classes: int, ignore_index: int, limit: str) -
     return (
         f"target holds {found}, but {limit}; classes are 0..{num_classes - 1} and void is ignore_index={ignore_index}"
     )
-
-
-def _stray_binary(found: str, ignore_index: int) -> str:
-    return f"target holds {found}, but a binary loss knows the classes 0 and 1, and void is ignore_index={ignore_index}"

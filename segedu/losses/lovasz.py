@@ -2,7 +2,8 @@
 
 from torch import Tensor, nn
 
-from segedu.losses.inputs import arithmetic_dtype, binary_labels, check_class_weights, check_shapes, safe_labels
+from segedu.losses.binary_labels import binary_labels
+from segedu.losses.inputs import arithmetic_dtype, check_class_weights, check_shapes, safe_labels
 from segedu.losses.lovasz_bins import check_bins, in_bins
 from segedu.losses.lovasz_sorted import binary_sorted, softmax_sorted
 from segedu.losses.tversky import Classes, Over, check_regions, mean_over_classes

@@ -5,7 +5,8 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from segedu.losses.inputs import arithmetic_dtype, binary_labels, check_class_weights, check_shapes, safe_labels
+from segedu.losses.binary_labels import binary_labels
+from segedu.losses.inputs import arithmetic_dtype, check_class_weights, check_shapes, safe_labels
 from segedu.losses.masses import Masses, class_masses, foreground_masses, soft_masses
 from segedu.losses.reduction import quotient
 from segedu.losses.soft import check_shares
