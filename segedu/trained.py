@@ -1,6 +1,7 @@
 """A trained model in one file: its weights, and all that is needed to build and use it again."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,12 @@ import torch
 from torch import nn
 
 from segedu.data import Palette
-from segedu.models import create
+from segedu.models import create, released
 from segedu.train import checkpoint
 
-__all__ = ["Card", "load", "save"]
+__all__ = ["CHECKPOINT", "MODEL", "Card", "load", "save"]
+
+CHECKPOINT, MODEL = "checkpoint.pt", "model.pt"  # what a run leaves in its folder
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,8 @@ class Card:
 
     ``name``, ``backbone`` (None for a model that has none) and ``options`` go to ``models.create``; ``palette`` is a
     list of RGB triples, one for each of ``classes``; ``mean`` and ``std`` normalise its images; ``data`` and ``size``
-    (None for the data set's own) are what it was trained on, by ``recipe``.
+    (None for the data set's own) are what it was trained on, by ``recipe``. ``arguments`` are the words after
+    ``python -m segedu`` that did it, none where a program called ``fit`` itself.
     """
 
     name: str
@@ -34,6 +38,7 @@ class Card:
     size: list[int] | None
     recipe: dict[str, Any]
     options: dict[str, Any] = field(default_factory=dict)
+    arguments: list[str] = field(default_factory=list)
 
     def build(self) -> nn.Module:
         """The model with random weights; a card never asks for weights from elsewhere."""
@@ -54,15 +59,38 @@ def save(path: str | Path, model: nn.Module, card: Card) -> None:
     checkpoint.save(path, {"model": model.state_dict(), "card": asdict(card)})
 
 
-def load(path: str | Path) -> tuple[nn.Module, Card]:
-    """Read a model and its card back, onto the CPU and in evaluation mode; ``path`` may be the folder of a run.
+def load(source: str | Path) -> tuple[nn.Module, Card]:
+    """Read a model and its card back, onto the CPU and in evaluation mode.
 
-    No code that a file may carry is run. Raises ``FileNotFoundError``, and ``ValueError`` for a file that is damaged,
-    holds no model or describes one that cannot be built.
+    ``source`` is the folder of a run or its ``model.pt``, ``"streets:fcn8s"`` for weights that come with the course, or
+    the path of such weights (``.safetensors``) or of their card (``.json``). No code that a file may carry is run.
+    Raises ``FileNotFoundError``, and ``ValueError`` for a file that is damaged, holds no model or describes one that
+    cannot be built.
     """
-    path = Path(path)
+    card = _released(str(source))
+    return _of_run(Path(source)) if card is None else _of_release(card)
+
+
+def _released(source: str) -> released.Released | None:
+    weights, colon, name = source.partition(":")
+    if colon and weights in released.SETS:
+        return released.find(weights, name)
+    if Path(source).suffix in (".safetensors", ".json"):
+        return released.read(Path(source))
+    return None
+
+
+def _of_release(found: released.Released) -> tuple[nn.Module, Card]:
+    card = _card(found.model, found.path)
+    with _buildable(found.path):
+        model = card.build()
+    released.fill(model, found)
+    return model.eval(), card
+
+
+def _of_run(path: Path) -> tuple[nn.Module, Card]:
     if path.is_dir():
-        path = path / "model.pt"
+        path = path / MODEL
         if not path.is_file():
             raise FileNotFoundError(
                 f"{path.parent} holds no finished model (no {path.name}); name a run that finished, or go on with this "
@@ -70,12 +98,18 @@ def load(path: str | Path) -> tuple[nn.Module, Card]:
             )
     state = checkpoint.load(path)
     card = _card(state.get("card"), path)
-    try:
+    with _buildable(path):
         model = card.build()
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{path} describes a model that cannot be built: {error}") from error
     checkpoint.load_model(model, state, path)
     return model.eval(), card
+
+
+@contextmanager
+def _buildable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path} describes a model that cannot be built: {error}") from error
 
 
 def _card(values: object, path: Path) -> Card:

@@ -1,5 +1,6 @@
 """The commands, run in this process on a small data set, and once as a user runs them."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -129,6 +130,60 @@ def test_options_reach_the_recipe_and_the_model(tmp_path, capsys):
     assert card.size == [32, 48]
 
 
+def test_options_reach_the_architecture(capsys):
+    small = ["train", "unet", "--data", "blocks", "--steps", "1", "--batch-size", "1", "--size", "32", "48"]
+    assert run(capsys, *small, "--option", "width=4")[0] == 0
+    model, card = trained.load("runs/unet-blocks")
+    assert card.options == {"width": 4}
+    assert model.score.in_channels == 4
+    assert card.arguments == [*small, "--option", "width=4"]
+    for option, sentence in {
+        "width": "--option is 'width'; give a name and a value, such as width=8",
+        "wings=2": "unet cannot be built with wings=2: ",
+        "width=0": "width 0; each must be at least 1",
+    }.items():
+        code, _, err = run(capsys, *small, "--output", "other", "--option", option)
+        assert code == 2
+        assert sentence in err
+
+
+def test_a_run_may_start_from_the_weights_of_the_course(capsys):
+    """Blocks have the classes of the streets; what the card says of the network need not be said again."""
+    words = ["--data", "blocks", "--steps", "1", "--batch-size", "1", "--lr", "1e-9", "--weights", "streets"]
+    assert run(capsys, "train", "fcn8s", *words)[0] == 0
+    model, card = trained.load("runs/fcn8s-vgg_mini-blocks")
+    start = dict(trained.load("streets:fcn8s")[0].named_parameters())
+    assert card.title == "fcn8s over vgg_mini"
+    for name, parameter in model.named_parameters():
+        torch.testing.assert_close(parameter, start[name], rtol=0, atol=1e-6)
+    code, _, err = run(capsys, "train", "fcn8s", *words, "--backbone", "vgg16", "--output", "other")
+    assert (code, "need backbone='vgg_mini'" in err) == (2, True)
+
+
+def test_a_finished_run_is_exported_and_used_by_path(tmp_path, capsys):
+    run(capsys, *TRAIN, "--checkpoint-every", "2")
+    code, out, _ = run(capsys, "export", "runs/fcn32s-vgg_mini-blocks", "--to", "kept/mine.json")
+    assert code == 0
+    assert out.startswith("fcn32s over vgg_mini: kept/mine.safetensors, ")
+    original, card = trained.load("runs/fcn32s-vgg_mini-blocks")
+    loaded, again = trained.load("kept/mine.safetensors")
+    assert again == card
+    assert all(torch.equal(value, loaded.state_dict()[name]) for name, value in original.state_dict().items())
+
+    entries = json.loads((tmp_path / "kept" / "mine.json").read_text())
+    assert len(entries["loss"]) == 3
+    assert list(entries["validation"]) == ["3"]
+    assert entries["scores"]["images"] == entries["first"]["images"] == 6  # all that there are
+    for score, value in entries["validation"]["3"].items():
+        assert entries["scores"][score] == entries["first"][score] == pytest.approx(value, rel=1e-4)
+    assert list(entries["scores"]["classes"]) == list(CAMVID.classes)
+
+    (tmp_path / "runs" / "fcn32s-vgg_mini-blocks" / "checkpoint.pt").unlink()
+    code, _, err = run(capsys, "export", "runs/fcn32s-vgg_mini-blocks", "--to", "kept/other.json")
+    assert code == 2
+    assert "checkpoint.pt, which has the loss of every step" in err
+
+
 def test_a_second_run_gets_a_folder_of_its_own(tmp_path, capsys):
     for _ in range(2):
         assert run(capsys, *TRAIN)[0] == 0
@@ -178,6 +233,11 @@ def test_an_interruption_before_the_first_checkpoint_says_so(capsys, monkeypatch
         ([*TRAIN, "--class-weights", "even"], "--class-weights is 'even'"),
         ([*TRAIN, "--lr", "-1"], "lr is -1.0"),
         ([*TRAIN, "--weights", "mine"], "weights is 'mine'"),
+        ([*TRAIN, "--scenes", "9"], "--scenes is 9, but blocks is not painted"),
+        (["evaluate", "streets:fcn9s"], "there are no weights 'streets' of fcn9s"),
+        (["evaluate", "streets"], "there is no checkpoint streets"),  # a run may well be named so
+        (["export", "runs", "--to", "net-1.5"], "--to is net-1.5; give the card's name, which ends in .json"),
+        (["evaluate", "absent.json"], "there is no card absent.json"),
         ([*TRAIN, "--device", "abacus"], "--device abacus cannot be used here"),
         (["evaluate", "absent.pt"], "there is no checkpoint absent.pt"),
         (["evaluate", "."], "holds no finished model"),

@@ -16,7 +16,10 @@ def parser() -> argparse.ArgumentParser:
     _train(commands.add_parser("train", help="train a model and keep it in a folder"))
     _evaluate(commands.add_parser("evaluate", help="score a trained model class by class"))
     _predict(commands.add_parser("predict", help="label pictures with a trained model"))
+    _export(commands.add_parser("export", help="keep a trained model as safetensors, with a card that says all of it"))
     _download(commands.add_parser("download", help="fetch a real data set"))
+    _claims(commands.add_parser("claims", help="what the study notes claim, and what the lessons measured"))
+    _progress(commands.add_parser("progress", help="which exercises are done"))
     return top
 
 
@@ -29,10 +32,23 @@ def _train(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--backbone",
         help="for an FCN: vgg16 (default), alexnet, googlenet or vgg_mini; "
+        "for deeplabv1: vgg16 (default) or vgg_mini; "
         "for deeplabv3: resnet50 (default), resnet101, resnet18, resnet34 or resnet_mini; "
         "for bisenet: resnet18 (default), xception39 or any of those",
     )
-    command.add_argument("--weights", metavar="NAME", help="imagenet: start from torchvision's weights of the backbone")
+    command.add_argument(
+        "--weights",
+        metavar="NAME",
+        help="imagenet: start from torchvision's weights of the backbone; streets: from the small net of the course",
+    )
+    command.add_argument(
+        "--option",
+        dest="options",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="of the model, as models.create takes it: width=8, output_stride=8 or widths=[16,32,64]; give one or more",
+    )
     command.add_argument(
         "--output", type=Path, metavar="DIR", help="default: runs/MODEL-BACKBONE-DATA, or a new number"
     )
@@ -41,6 +57,7 @@ def _train(command: argparse.ArgumentParser) -> None:
     recipe = command.add_argument_group("recipe")
     recipe.add_argument("--steps", type=int, default=1000, help="optimiser steps (default: %(default)s)")
     recipe.add_argument("--batch-size", type=int, default=4, help="images a step, all processes together (default: 4)")
+    recipe.add_argument("--scenes", type=int, metavar="N", help="how many painted scenes to train on (default: 1000)")
     recipe.add_argument("--no-augment", dest="augment", action="store_false", help="take photographs as they are")
     recipe.add_argument("--optimizer", default="adamw", help="adamw (default) or sgd")
     recipe.add_argument("--lr", type=float, default=1e-3, help="first learning rate (default: %(default)s)")
@@ -55,14 +72,14 @@ def _train(command: argparse.ArgumentParser) -> None:
 
 
 def _evaluate(command: argparse.ArgumentParser) -> None:
-    command.add_argument("run", type=Path, help="the folder of a finished run, or its model.pt")
+    _add_trained(command)
     _add_data(command, default=None)
     command.add_argument("--split", default="val", help="default: %(default)s")
     command.add_argument("--batch-size", type=int, default=1, help="images at a time (default: %(default)s)")
 
 
 def _predict(command: argparse.ArgumentParser) -> None:
-    command.add_argument("run", type=Path, help="the folder of a finished run, or its model.pt")
+    _add_trained(command)
     command.add_argument("images", type=Path, nargs="+", metavar="image", help="PNG or JPEG files of any size")
     command.add_argument("--output", type=Path, required=True, metavar="DIR", help="gets two PNG files a picture")
     command.add_argument("--tile", type=int, metavar="PIXELS", help="label large pictures in tiles of this side")
@@ -73,6 +90,37 @@ def _predict(command: argparse.ArgumentParser) -> None:
 def _download(command: argparse.ArgumentParser) -> None:
     command.add_argument("data", choices=["camvid"], help="camvid: 190 MB, for research and personal use")
     command.add_argument("--to", type=Path, metavar="DIR", help="default: SEGEDU_DATA, else segedu in the user's cache")
+
+
+def _claims(command: argparse.ArgumentParser) -> None:
+    command.add_argument("ids", nargs="*", metavar="id", help="show these claims with all their evidence, as in: D7 L4")
+    command.add_argument("--lesson", metavar="NUMBER", help="only what this lesson measures, as in: 05")
+    form = command.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print everything, for programs")
+    form.add_argument("--markdown", action="store_true", help="print a table in Markdown")
+
+
+def _progress(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--reset", action="store_true", help="forget all tries; asks for --yes")
+    command.add_argument("--yes", action="store_true", help="confirm --reset")
+
+
+def _export(command: argparse.ArgumentParser) -> None:
+    command.add_argument("run", type=Path, help="the folder of a finished run")
+    command.add_argument(
+        "--to", type=Path, required=True, metavar="FILE", help="the card, such as weights/streets-unet.json"
+    )
+    command.add_argument("--batch-size", type=int, default=1, help="images at a time (default: %(default)s)")
+    _add_device(command)
+
+
+def _add_trained(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "run",
+        metavar="model",
+        help="the folder of a finished run, its model.pt, streets:NAME for the weights that come with the course, as "
+        "in streets:unet, or the path of such weights",
+    )
 
 
 def _add_data(command: argparse.ArgumentParser, default: str | None) -> None:

@@ -1,11 +1,11 @@
 """What several commands do before their work: find the device and the data."""
 
-from typing import Any
-
 import torch
 
 import segedu
-from segedu.data import load
+from segedu.data import SegmentationData, load
+
+SCORED_SCENES = 200
 
 
 def chosen_device(name: str | None) -> torch.device:
@@ -20,8 +20,20 @@ def chosen_device(name: str | None) -> torch.device:
     return device
 
 
-def open_data(name: str, split: str, size: list[int] | None, *, augment: bool = False) -> Any:
-    """The data set ``name`` with the house transforms; at its own size unless ``--size`` gave one."""
+def open_data(
+    name: str, split: str, size: list[int] | None, *, augment: bool = False, scenes: int | None = None
+) -> SegmentationData:
+    """The data set ``name`` with the house transforms; at its own size unless ``--size`` gave one.
+
+    ``scenes`` is how many a painter paints, its own number for training if left out. Raises ``ValueError`` where the
+    pictures are not painted, and what ``data.load`` raises.
+    """
+    painted = name in {"streets", "cells"}
+    if scenes is not None and not painted:
+        raise ValueError(
+            f"--scenes is {scenes}, but {name} is not painted: it has the pictures that it has; leave it out"
+        )
     # Painted scenes have no end, so what is scored of them is a choice: enough for a stable mean, soon done.
-    options = {"length": 200} if name in {"streets", "cells"} and split != "train" else {}
+    length = SCORED_SCENES if painted and split != "train" else scenes
+    options = {} if length is None else {"length": length}
     return load(name, split, None if size is None else (size[0], size[1]), augment=augment, **options)

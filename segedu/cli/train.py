@@ -1,55 +1,89 @@
 """``train``: a model, a data set and a recipe become a folder with a checkpoint and a finished model."""
 
 import argparse
+import json
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count, takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
+from torch import nn
 
 from segedu import trained
 from segedu.cli.sources import chosen_device, open_data
-from segedu.data import class_frequencies, median_frequency_weights
-from segedu.models import create, default_backbone
+from segedu.data import SegmentationData, class_frequencies, median_frequency_weights
+from segedu.models import create, default_backbone, released
 from segedu.profile import parameters
 from segedu.train import Recipe, distributed, fit
-
-CHECKPOINT, MODEL = "checkpoint.pt", "model.pt"
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Train, print the validation scores, and leave ``checkpoint.pt`` and ``model.pt`` in the output folder."""
-    if chosen.backbone is None:
-        chosen.backbone = default_backbone(chosen.model)
     with distributed.process_group(chosen_device(chosen.device)) as device:
-        training = open_data(chosen.data, "train", chosen.size, augment=chosen.augment)
+        model, training, recipe, card = prepare(chosen)
         validation = open_data(chosen.data, "val", chosen.size)
-        recipe = _recipe(chosen)
         folder = _folder(chosen)
-        torch.manual_seed(recipe.seed)
-        model = create(
-            chosen.model, num_classes=len(training.classes), backbone=chosen.backbone, weights=chosen.weights
-        )
-        card = _card(chosen, training, recipe)
         _say(
             f"{card.title}, {parameters(model):,} parameters, on {len(training)} images of "
             f"{chosen.data}: {recipe.steps} steps of {recipe.batch_size} in {recipe.precision} on {device}, "
             f"into {folder}"
         )
-        checkpoint = folder / CHECKPOINT
+        checkpoint = folder / trained.CHECKPOINT
         with _resumable(checkpoint, chosen.arguments):
             history = fit(model, training, recipe, validation=validation, device=device, checkpoint=checkpoint)
             if distributed.is_main():
-                trained.save(folder / MODEL, model, card)
+                trained.save(folder / trained.MODEL, model, card)
         scores = history.validation[recipe.steps]
         _say(
             f"validation mean IoU {100 * scores['mean_iou']:.2f} %, pixel accuracy "
             f"{100 * scores['pixel_accuracy']:.2f} %; class by class: python -m segedu evaluate {folder}"
         )
     return 0
+
+
+class Prepared(NamedTuple):
+    """What a command line asks to train: a model with its first weights, the data, the recipe, and a card of it all."""
+
+    model: nn.Module
+    training: SegmentationData
+    recipe: Recipe
+    card: trained.Card
+
+
+def prepare(chosen: argparse.Namespace) -> Prepared:
+    """Build all that a training starts from, the same each time for the same words; nothing is written."""
+    options = _options(chosen.options)
+    if chosen.weights in released.SETS:  # then what they need is what the card of this run has to say
+        start = released.find(chosen.weights, chosen.model).model
+        chosen.backbone = start["backbone"] if chosen.backbone is None else chosen.backbone
+        options = {**start["options"], **options}
+    elif chosen.backbone is None:
+        chosen.backbone = default_backbone(chosen.model)
+    training = open_data(chosen.data, "train", chosen.size, augment=chosen.augment, scenes=chosen.scenes)
+    recipe = _recipe(chosen)
+    torch.manual_seed(recipe.seed)
+    try:
+        model = create(chosen.model, len(training.classes), chosen.backbone, chosen.weights, **options)
+    except TypeError as error:
+        raise ValueError(f"{chosen.model} cannot be built with {' '.join(chosen.options)}: {error}") from error
+    return Prepared(model, training, recipe, _card(chosen, training, recipe, options))
+
+
+def _options(words: list[str]) -> dict[str, Any]:
+    """``["width=8", "rates=[1,2,3]"]`` as keywords; a value is read as JSON, and as a word where it is none."""
+    options: dict[str, Any] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name.isidentifier():
+            raise ValueError(f"--option is {word!r}; give a name and a value, such as width=8")
+        try:
+            options[name] = json.loads(value)
+        except json.JSONDecodeError:
+            options[name] = value
+    return options
 
 
 def _say(sentence: str) -> None:
@@ -100,7 +134,7 @@ def _folder(chosen: argparse.Namespace) -> Path:
 
 
 def _is_taken(folder: Path) -> bool:
-    return (folder / CHECKPOINT).exists() or (folder / MODEL).exists()
+    return (folder / trained.CHECKPOINT).exists() or (folder / trained.MODEL).exists()
 
 
 @contextmanager
@@ -117,7 +151,7 @@ def _resumable(checkpoint: Path, arguments: list[str]) -> Iterator[None]:
         raise KeyboardInterrupt(f"; the last checkpoint stays, go on from it with: {command}") from None
 
 
-def _card(chosen: argparse.Namespace, data: Any, recipe: Recipe) -> trained.Card:
+def _card(chosen: argparse.Namespace, data: SegmentationData, recipe: Recipe, options: dict[str, Any]) -> trained.Card:
     return trained.Card(
         name=chosen.model,
         backbone=chosen.backbone,
@@ -128,4 +162,6 @@ def _card(chosen: argparse.Namespace, data: Any, recipe: Recipe) -> trained.Card
         data=chosen.data,
         size=chosen.size,
         recipe=recipe.to_dict(),
+        options=options,
+        arguments=[word for word in chosen.arguments if word != "--resume"],
     )

@@ -1,6 +1,6 @@
 """The course's networks, by name: ``create("fcn8s", num_classes=12, backbone="vgg16")``."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -8,11 +8,12 @@ from typing import Any
 from torch import nn
 from torchvision.models import WeightsEnum
 
+from segedu.models import released
 from segedu.models.atrous import AtrousSegmenter
 from segedu.models.backbones import TRUNKS, load_imagenet
 from segedu.models.bisenet import BiSeNet, SharedBiSeNet, bisenet
 from segedu.models.bisenet_coincheung import CoinCheungBiSeNet, bisenet_coincheung
-from segedu.models.deeplab import DeepLabV1, load_vgg16
+from segedu.models.deeplab import DeepLabV1, dilated_vgg_mini, load_vgg16
 from segedu.models.deeplab_v2 import DeepLabV2
 from segedu.models.deeplab_v3 import DeepLabV3
 from segedu.models.fcn import FCN, SKIPS
@@ -50,7 +51,7 @@ __all__ = [
 
 def create(
     name: str,
-    num_classes: int = 21,
+    num_classes: int | None = None,
     backbone: str | None = None,
     weights: str | WeightsEnum | None = None,
     **options: Any,
@@ -59,24 +60,33 @@ def create(
 
     ``name`` is one of ``ARCHITECTURES``. ``backbone`` is one that this architecture stands on, its first if left out:
     for ``fcn32s``, ``fcn16s`` and ``fcn8s`` that is ``vgg16``, ``alexnet``, ``googlenet`` or ``vgg_mini``, for
-    ``segnet`` ``vgg16_bn``, for ``deeplabv1`` ``vgg16``, for ``deeplabv2`` ``resnet101_msra``, the ResNet that it was
-    published with, for ``deeplabv3`` ``resnet50`` or any other of ``RESNETS``, and for ``bisenet`` ``resnet18``,
-    ``xception39`` or another ResNet; ``segnet_basic``, ``unet`` and ``unet_original`` have none (and the last scores
-    the image without its outer 92 pixels). ``deeplabv3_torchvision`` and ``fcn_torchvision`` are torchvision's own
-    networks, and ``bisenet_coincheung`` is CoinCheung's, which differ from the papers'.
+    ``segnet`` ``vgg16_bn``, for ``deeplabv1`` ``vgg16`` or ``vgg_mini``, for ``deeplabv2`` ``resnet101_msra``, the
+    ResNet that it was published with, for ``deeplabv3`` ``resnet50`` or any other of ``RESNETS``, and for ``bisenet``
+    ``resnet18``, ``xception39`` or another ResNet; ``segnet_basic``, ``unet`` and ``unet_original`` have none (and the
+    last scores the image without its outer 92 pixels). ``deeplabv3_torchvision`` and ``fcn_torchvision`` are
+    torchvision's own networks, and ``bisenet_coincheung`` is CoinCheung's, which differ from the papers'.
 
     ``weights`` is None for random weights, ``"imagenet"`` for torchvision's weights of the backbone, or one of
-    torchvision's weights enums; only then is anything downloaded. The other ``options`` go to the model:
+    torchvision's weights enums; only then is anything downloaded. ``"streets"`` gives a small network that was trained
+    here on painted streets, from the files in ``assets/weights``: its backbone, options and 11 classes are those of its
+    card, and need not be named. Otherwise ``num_classes`` is 21 if left out. The other ``options`` go to the model:
     ``in_channels`` and ``width`` for a U-Net, ``way_back`` for a SegNet, ``padding=100`` for FCN's release geometry
-    (VGG16 and AlexNet), ``output_stride`` for a DeepLab or FCN on a ResNet, ``multi_grid``, ``rates`` and ``width`` for
-    DeepLab v3, ``width`` for BiSeNet (128, or 16 over ``resnet_mini``), ``aux`` for CoinCheung's. Raises ``ValueError``
-    for a name, backbone or weights that do not exist.
+    (VGG16 and AlexNet), ``width`` and ``rate`` for DeepLab v1, ``output_stride`` for a DeepLab or FCN on a ResNet,
+    ``multi_grid``, ``rates`` and ``width`` for DeepLab v3, ``width`` for BiSeNet (128, or 16 over ``resnet_mini``),
+    ``aux`` for CoinCheung's. Raises ``ValueError`` for a name, backbone or weights that do not exist, and for what
+    contradicts a card; ``FileNotFoundError`` where trained weights are not there.
     """
     architecture = _architecture(name)
+    if isinstance(weights, str) and weights in released.SETS:
+        return _released(weights, name, {"num_classes": num_classes, "backbone": backbone, **options})
+    num_classes = 21 if num_classes is None else num_classes
     if num_classes < 1:
         raise ValueError(f"num_classes is {num_classes}; a segmenter needs at least one class")
     if isinstance(weights, str) and weights != "imagenet":
-        raise ValueError(f"weights is {weights!r}; pass None, 'imagenet' or one of torchvision's weights enums")
+        raise ValueError(
+            f"weights is {weights!r}; pass None, 'imagenet', {', '.join(map(repr, released.SETS))} or one of "
+            "torchvision's weights enums"
+        )
     if not architecture.backbones:
         _refuse(name, backbone=backbone, weights=weights)
         return architecture.build(num_classes, **options)
@@ -108,6 +118,16 @@ class Architecture:
     backbones: tuple[str, ...] = ()
 
 
+def _released(weights: str, name: str, asked: Mapping[str, Any]) -> nn.Module:
+    """The network that a card describes, filled with its weights, if that is what was asked for."""
+    card = released.find(weights, name)
+    released.require_agreement(card, asked)
+    described = card.model
+    model = create(described["name"], len(described["classes"]), described["backbone"], **described["options"])
+    released.fill(model, card)
+    return model
+
+
 def _architecture(name: str) -> Architecture:
     if name not in ARCHITECTURES:
         raise ValueError(f"there is no model {name!r}; choose one of {', '.join(ARCHITECTURES)}")
@@ -134,8 +154,12 @@ def _segnet(num_classes: int, *, backbone: str, weights: str | WeightsEnum | Non
     return model
 
 
-def _deeplabv1(num_classes: int, *, backbone: str, weights: str | WeightsEnum | None) -> nn.Module:
-    model = DeepLabV1(num_classes)
+def _deeplabv1(num_classes: int, *, backbone: str, weights: str | WeightsEnum | None, **options: Any) -> nn.Module:
+    if backbone == "vgg_mini":
+        if weights is not None:
+            raise ValueError("torchvision publishes no ImageNet weights for backbone 'vgg_mini'; pass weights=None")
+        return DeepLabV1(num_classes, dilated_vgg_mini(), **{"width": 128, **options})
+    model = DeepLabV1(num_classes, **options)
     if weights is not None:
         load_vgg16(model, None if isinstance(weights, str) else weights)
     return model
@@ -221,7 +245,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "unet_original": Architecture(UNetOriginal),
     "segnet": Architecture(_segnet, ("vgg16_bn",)),
     "segnet_basic": Architecture(SegNetBasic),
-    "deeplabv1": Architecture(_deeplabv1, ("vgg16",)),
+    "deeplabv1": Architecture(_deeplabv1, ("vgg16", "vgg_mini")),
     "deeplabv2": Architecture(_deeplabv2, ("resnet101_msra", "resnet50_msra")),
     "deeplabv3": Architecture(_deeplabv3, tuple(RESNETS)),
     "bisenet": Architecture(_bisenet, ("resnet18", "xception39", "resnet34", "resnet50", "resnet101", "resnet_mini")),

@@ -1,10 +1,13 @@
 """DeepLab: classifiers whose last strides are replaced by dilation, so that they score on a fine grid."""
 
 from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from torch import Tensor, nn
 from torchvision.models import WeightsEnum
 
+from segedu.layers.aspp import AtrousConv
 from segedu.layers.grid import Grid
 from segedu.layers.upsample import BilinearUpsample
 from segedu.models.backbones import published_weights
@@ -17,26 +20,32 @@ class DeepLabV1(nn.Module):
     do not stride, so conv5 has rate 2, and fc6 is a 3x3 convolution of 1024 channels at rate 12, whose kernel spans
     25 cells as VGG16's 7x7 one would at rate 4. As in ports of the release an average pooling stands before fc6.
     Pooling rounds up, as in Caffe; a cell's centre lies on every eighth pixel, so 321 x 321 gives 41 x 41. Any image of
-    at least one pixel.
+    at least one pixel. ``features`` are other layers than VGG16's, at stride 8 and of any width, ``width`` is that of
+    fc6 and fc7, and ``rate`` that of fc6, which a small image needs smaller.
 
     Deviations: the paper trains on labels subsampled by 8, here scores are interpolated for training too; the dense
-    CRF that sharpens its result is not part of the network.
+    CRF that sharpens its result is not part of the network. Raises ``ValueError`` for a ``width`` or ``rate`` below 1.
     """
 
-    def __init__(self, num_classes: int) -> None:
+    def __init__(
+        self, num_classes: int, features: nn.Sequential | None = None, *, width: int = 1024, rate: int = 12
+    ) -> None:
+        if width < 1:
+            raise ValueError(f"width is {width}; fc6 and fc7 need at least one channel")
         super().__init__()
-        self.features = _dilated_vgg16()
+        self.features = dilated_vgg16() if features is None else features
+        channels = [layer.out_channels for layer in self.features if isinstance(layer, nn.Conv2d)][-1]
         self.head = nn.Sequential(
             OrderedDict(
-                fc6=nn.Conv2d(512, 1024, 3, padding=12, dilation=12),
+                fc6=AtrousConv(channels, width, rate, bias=True),
                 relu6=nn.ReLU(inplace=True),
                 drop6=nn.Dropout(0.5),
-                fc7=nn.Conv2d(1024, 1024, 1),
+                fc7=nn.Conv2d(width, width, 1),
                 relu7=nn.ReLU(inplace=True),
                 drop7=nn.Dropout(0.5),
             )
         )
-        self.score = nn.Conv2d(1024, num_classes, 1)
+        self.score = nn.Conv2d(width, num_classes, 1)
         nn.init.normal_(self.score.weight, std=0.01)
         nn.init.zeros_(self.score.bias)  # type: ignore[arg-type]
         self.upsample = BilinearUpsample(Grid().through(*self.features), Grid())
@@ -72,14 +81,35 @@ def load_vgg16(model: DeepLabV1, weights: WeightsEnum | None = None) -> None:
     )
 
 
-def _dilated_vgg16() -> nn.Sequential:
-    """VGG16's features at stride 8, under torchvision's names."""
+def dilated_vgg16() -> nn.Sequential:
+    """VGG16's features at stride 8, under torchvision's names: ``(N, 3, H, W) -> (N, 512, h, w)``."""
+    return _at_stride_8((64, 128, 256, 512, 512), (2, 2, 3, 3, 3), _conv_relu)
+
+
+def dilated_vgg_mini() -> nn.Sequential:
+    """The same plan at a size that trains in minutes: ``(N, 3, H, W) -> (N, 64, h, w)``.
+
+    An eighth of the width, one convolution a stage, batch norm, as `backbones.vgg_mini` has it; not from a paper.
+    """
+    return _at_stride_8((8, 16, 32, 64, 64), (1,) * 5, _conv_norm_relu)
+
+
+def _at_stride_8(
+    widths: Sequence[int], depths: Sequence[int], conv: Callable[[int, int, int], list[nn.Module]]
+) -> nn.Sequential:
+    """Five stages, each ended by a 3x3 pooling; the last two poolings do not stride, so the last stage has rate 2."""
     layers: list[nn.Module] = []
-    width = 3
-    stages = [(2, 64, 2, 1), (2, 128, 2, 1), (3, 256, 2, 1), (3, 512, 1, 1), (3, 512, 1, 2)]
-    for convs, channels, stride, rate in stages:
-        for _ in range(convs):
-            layers += [nn.Conv2d(width, channels, 3, padding=rate, dilation=rate), nn.ReLU(inplace=True)]
-            width = channels
+    plan = zip((3, *widths), widths, depths, (2, 2, 2, 1, 1), (1, 1, 1, 1, 2), strict=False)
+    for before, width, depth, stride, rate in plan:
+        for source, target in pairwise([before] + [width] * depth):
+            layers += conv(source, target, rate)
         layers.append(nn.MaxPool2d(3, stride, padding=1, ceil_mode=True))
     return nn.Sequential(*layers, nn.AvgPool2d(3, 1, padding=1))
+
+
+def _conv_relu(source: int, target: int, rate: int) -> list[nn.Module]:
+    return [AtrousConv(source, target, rate, bias=True), nn.ReLU(inplace=True)]
+
+
+def _conv_norm_relu(source: int, target: int, rate: int) -> list[nn.Module]:
+    return [AtrousConv(source, target, rate), nn.BatchNorm2d(target), nn.ReLU(inplace=True)]

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
+
+from segedu.models.fitting import load_fitting
 
 __all__ = ["load", "load_model", "save"]
 
@@ -71,20 +73,7 @@ def load_model(model: nn.Module, state: dict[str, Any], path: str | Path) -> Non
 
     Raises ``ValueError`` naming the first entry that does not fit; ``model`` is then unchanged.
     """
-    wanted: dict[str, Tensor] = model.state_dict()
-    found: dict[str, Tensor] = state["model"]
-    for name in [*wanted, *found]:
-        here, there = (_size(entries.get(name)) for entries in (wanted, found))
-        if here != there:
-            raise ValueError(
-                f"checkpoint {path} is of another model: {name} is {there} there and {here} in {type(model).__name__}; "
-                "build the model that it was written from, or give another path"
-            )
-    model.load_state_dict(found)
-
-
-def _size(entry: Tensor | None) -> str:
-    return "absent" if entry is None else str(tuple(entry.shape))
+    load_fitting(model, state["model"], f"checkpoint {path}")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -144,3 +144,29 @@ def test_layouts_agree():
         plain = model(images)["out"]
         last = model.to(memory_format=torch.channels_last)(images.to(memory_format=torch.channels_last))["out"]
     torch.testing.assert_close(last, plain, rtol=1e-4, atol=1e-5)
+
+
+def test_the_small_one_has_the_same_geometry():
+    """An eighth of the width and a convolution a stage; fc6 reads as far as it is told."""
+    small = create("deeplabv1", 3, backbone="vgg_mini", rate=4).eval()
+    with torch.device("meta"):
+        whole = DeepLabV1(3)
+    assert Grid().through(*small.features) == Grid().through(*whole.features)
+    rates = [layer.rate for layer in small.features if isinstance(layer, nn.Conv2d)]
+    assert rates == [1, 1, 1, 1, 2]  # as VGG16's stages have
+    assert [layer.out_channels for layer in (small.head.fc6, small.head.fc7)] == [128, 128]
+    field = receptive_field(small, (96, 128))
+    assert field["head.fc6"].size - field["features.20"].size == 2 * 4 * 8
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"rate": 0}, "rate is 0"),
+        ({"width": 0}, "width is 0"),
+        ({"weights": "imagenet"}, "no ImageNet weights for backbone 'vgg_mini'"),
+    ],
+)
+def test_what_the_small_one_cannot_be(options, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        create("deeplabv1", 3, backbone="vgg_mini", **options)
