@@ -3,16 +3,16 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 LAB_OPTIONS ?=
-CODE := segedu tests tools benchmarks notebooks
+CODE := segedu tests tools benchmarks notebooks setup.py
 THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: lab test environment lint types unit processes validate browser notebooks bench clean
+.PHONY: lab test environment lint types unit processes validate browser notebooks bench site diagrams wheelhouse clean
 
 # JupyterLab will not serve the administrator unless told to; whether it may is the user's decision.
 lab: environment
 	@if [ "$$(id -u)" = 0 ] && [ -z "$(findstring --allow-root,$(LAB_OPTIONS))" ]; then \
 	    echo "segedu: you are root, and JupyterLab lets root in only when told: make lab LAB_OPTIONS=--allow-root" >&2; exit 1; fi
-	$(PY) -m jupyterlab --ServerApp.ip=127.0.0.1 $(LAB_OPTIONS) notebooks/01_fcn.ipynb
+	$(PY) -m jupyterlab --ServerApp.ip=127.0.0.1 $(LAB_OPTIONS) notebooks/00_pixels.ipynb
 
 test: environment lint types unit processes validate browser
 	@echo "All of the course works on this machine."
@@ -51,7 +51,19 @@ notebooks: environment
 bench: environment
 	$(PY) -m pip install -q --disable-pip-version-check -e ".[bench]"
 	mkdir -p benchmarks/results
-	for script in streets upsample unpool losses metrics boundaries confidence crf receptive_field models explorers; do $(PY) benchmarks/$$script.py --json benchmarks/results/$$script.json || exit 1; done
+	for script in streets upsample unpool losses metrics boundaries confidence ood crf receptive_field models explorers; do $(PY) benchmarks/$$script.py --json benchmarks/results/$$script.json || exit 1; done
+
+# All lessons as pages that need neither network nor kernel: site/index.html.
+site: environment
+	$(PY) tools/make_site.py
+
+# Draw the diagrams of assets/diagrams again, after a change to a model or to how it is drawn.
+diagrams: environment
+	$(PY) tools/diagrams.py
+
+# Every package that the course needs, for machines without a network; TEACHING.md says how they use it.
+wheelhouse: environment
+	$(PY) -m pip download -q --disable-pip-version-check -d wheelhouse -r requirements.txt "setuptools>=77"
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -18,6 +18,14 @@ def _seeded():
     torch.manual_seed(0)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _progress_kept_apart(tmp_path_factory):
+    """Exercises that tests solve, here or in a process of their own, are not the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEGEDU_PROGRESS", str(tmp_path_factory.mktemp("progress") / "progress.jsonl"))
+        yield
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder that holds ``camvid/``: ``SEGEDU_DATA``, else ``shared/data`` beside the checkout."""

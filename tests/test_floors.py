@@ -14,12 +14,23 @@ PACKAGE = Path(segedu.__file__).parent
 SCIENCE, WORKSHOP, CLASSROOM = range(3)
 FLOORS = {
     **dict.fromkeys(
-        ("models", "layers", "losses", "metrics", "crf", "instances", "receptive_field", "labels", "mode", "operators"),
+        (
+            "models",
+            "layers",
+            "losses",
+            "metrics",
+            "crf",
+            "instances",
+            "receptive_field",
+            "labels",
+            "mode",
+            "ood",
+            "operators",
+        ),
         SCIENCE,
     ),
-    **dict.fromkeys(("data", "train", "predict", "tiles", "inference", "trained", "profile", "check", "cli"), WORKSHOP),
-    "__main__": WORKSHOP,
-    "classroom": CLASSROOM,
+    **dict.fromkeys(("data", "train", "predict", "tiles", "inference", "trained", "profile", "check"), WORKSHOP),
+    **dict.fromkeys(("classroom", "cli", "__main__"), CLASSROOM),
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 

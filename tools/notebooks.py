@@ -5,7 +5,7 @@
     python tools/notebooks.py --check               run nothing; fail where a notebook is not in its normal form
 
 Normal form: no widget state, model ids, times or versions; a cell's id follows from its text; execution counts from 1.
-A notebook with a failing cell is left as it was.
+A notebook with a failing cell is left as it was. The verdicts in the course's own notebooks go to its ledger.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import gather
 import ipykernel.kernelspec
 import nbformat
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
@@ -40,9 +41,9 @@ class ThisPython(KernelSpecManager):
         return KernelSpec(resource_dir=ipykernel.kernelspec.RESOURCES, **ipykernel.kernelspec.get_kernel_dict())
 
 
-def execute(notebook: NotebookNode, folder: Path) -> None:
-    """Run every cell in ``folder``, with the outputs stored in ``notebook``; raises ``CellExecutionError``."""
-    NotebookClient(
+def client(notebook: NotebookNode, folder: Path) -> NotebookClient:
+    """What runs the cells of ``notebook`` in ``folder``, with this interpreter, and stores their outputs in it."""
+    return NotebookClient(
         notebook,
         km=AsyncKernelManager(kernel_spec_manager=ThisPython()),
         resources={"metadata": {"path": str(folder)}},
@@ -50,7 +51,7 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
         store_widget_state=False,
         record_timing=False,
         coalesce_streams=True,
-    ).execute()
+    )
 
 
 def normalise(notebook: NotebookNode) -> str:
@@ -116,12 +117,14 @@ def main(arguments: list[str] | None = None) -> int:
             continue
         print(f"{path} ...", flush=True)
         try:
-            execute(notebook, path.parent)
+            client(notebook, path.parent).execute()
         except CellExecutionError as error:
             failed = True
             print(f"{path}: left as it was, because a cell failed\n{error}", file=sys.stderr)
         else:
             write(path, normalise(notebook))
+    if not options.check and any(path.resolve().parent == NOTEBOOKS for path in options.paths):
+        gather.main([])
     return int(failed)
 
 

@@ -5,66 +5,15 @@ evidence hold inequalities with their margins, not figures, so the table comes o
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from html import escape
-from itertools import pairwise, zip_longest
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from statistics import mean, stdev
-from textwrap import TextWrapper
 
-from segedu.classroom import display
+from segedu.classroom import display, verdict_table
 from segedu.classroom.notes import CLAIMS, Claim
+from segedu.classroom.verdict import Evidence, Verdict
 
-ROLES = ("core", "scope", "cited")
-COLUMNS = (("claim", 32), ("measured", 45), ("verdict", 17))  # 100 characters with the two rules between them
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """One measured sentence and whether it ``holds``.
-
-    ``role="core"``: what the claim says. ``role="scope"``: how far it reaches; a claim may fail here and still be right
-    within limits. ``role="cited"``: a published result that the lesson cannot measure, shown without ``holds`` and
-    never counted.
-    """
-
-    text: str
-    holds: bool | None = None
-    role: str = "core"
-
-    def __post_init__(self) -> None:
-        if self.role not in ROLES:
-            raise ValueError(f"role is {self.role!r}; it is one of {', '.join(map(repr, ROLES))}")
-        if (self.holds is None) != (self.role == "cited"):
-            raise ValueError(
-                f"holds is {self.holds} for {self.role} evidence {self.text!r}; "
-                "measured evidence needs True or False, cited evidence takes neither"
-            )
-        if self.holds is not None and not isinstance(self.holds, bool):
-            raise TypeError(f"holds is {self.holds!r} for {self.text!r}, expected True or False: use bool(a > b)")
-
-    @property
-    def mark(self) -> str:
-        """The word that stands before the sentence in a table: yes, no, limit or cited."""
-        if self.holds is None:
-            return "cited"
-        return "yes" if self.holds else {"core": "no", "scope": "limit"}[self.role]
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """A claim, the evidence on it, and the ``outcome`` that follows: holds, holds with limits, or refuted."""
-
-    claim: Claim
-    evidence: tuple[Evidence, ...]
-
-    @property
-    def outcome(self) -> str:
-        marks = {one.mark for one in self.evidence}
-        if "no" in marks:
-            return "refuted"
-        return "holds with limits" if marks & {"limit", "cited"} else "holds"
-
+__all__ = ["Evidence", "Verdict", "descends", "descends_by_factor", "judge", "ordered", "spread", "verdicts"]
 
 _judged: dict[str, Verdict] = {}
 
@@ -86,12 +35,17 @@ def judge(id: str, *evidence: Evidence) -> Verdict:
 
 
 def verdicts(*ids: str) -> None:
-    """Show the table claim, measured, verdict for ``ids``; raises ``ValueError`` for a claim not yet judged."""
+    """Show the table claim, measured, verdict for ``ids``; raises ``ValueError`` for a claim not yet judged.
+
+    A notebook stores the same beside the table as data, from which the course's ledger is gathered.
+    """
     missing = [id for id in ids if _claim(id).id not in _judged]
     if missing:
         raise ValueError(f"no verdict yet on {', '.join(missing)}; run the cells above that judge them")
     rows = [_judged[id] for id in ids]
-    display.show(_plain(rows), html=_html(rows))
+    display.show(
+        verdict_table.plain(rows), html=verdict_table.html(rows), data={verdict_table.MIME: verdict_table.record(rows)}
+    )
 
 
 def ordered(higher: Sequence[float], lower: Sequence[float], margin: float) -> bool:
@@ -140,39 +94,3 @@ def _claim(id: str) -> Claim:
     if id not in CLAIMS:
         raise ValueError(f"no claim is called {id!r}; the notes have {', '.join(CLAIMS)}")
     return CLAIMS[id]
-
-
-def _plain(rows: Sequence[Verdict]) -> str:
-    lines = [_row([name] for name, _ in COLUMNS)]
-    for verdict in rows:
-        claim = _wrap(f"{verdict.claim.id}  {verdict.claim.statement}", COLUMNS[0][1], indent=4)
-        measured = [
-            line for one in verdict.evidence for line in _wrap(f"{one.mark:<6}{one.text}", COLUMNS[1][1], indent=6)
-        ]
-        lines += ["-+-".join("-" * width for _, width in COLUMNS), _row((claim, measured, [verdict.outcome]))]
-    return "\n".join(lines)
-
-
-def _wrap(text: str, width: int, indent: int) -> list[str]:
-    """Lines of ``width``; a name such as FCN-8s stays in one piece."""
-    return TextWrapper(width, subsequent_indent=" " * indent, break_on_hyphens=False).wrap(text)
-
-
-def _row(cells: Iterable[Sequence[str]]) -> str:
-    """Columns of wrapped lines, side by side."""
-    return "\n".join(
-        " | ".join(text.ljust(width) for text, (_, width) in zip(line, COLUMNS, strict=True)).rstrip()
-        for line in zip_longest(*cells, fillvalue="")
-    )
-
-
-def _html(rows: Sequence[Verdict]) -> str:
-    left = ' style="text-align: left; vertical-align: top"'
-    body = "".join(
-        f"<tr><td{left}><b>{verdict.claim.id}</b> {escape(verdict.claim.statement)}</td><td{left}>"
-        + "<br>".join(f"<b>{one.mark}</b> {escape(one.text)}" for one in verdict.evidence)
-        + f"</td><td{left}><b>{verdict.outcome}</b></td></tr>"
-        for verdict in rows
-    )
-    head = "".join(f'<th scope="col"{left}>{name}</th>' for name, _ in COLUMNS)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

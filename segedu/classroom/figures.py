@@ -3,11 +3,15 @@
 A figure goes out as an HTML image that carries its alternative text, since JupyterLab drops the text of a bare PNG. It
 stands on its own light card, so it needs no theme. The colours are those of Okabe and Ito, told apart with any colour
 vision: ``NOW`` marks what a picture is about, ``REST`` the rest. Nothing touches pyplot, so no figure is left open.
+
+What is drawn goes to the page. Within :func:`sent_to` it goes to another receiver, such as a file, drawn by the same
+hand.
 """
 
 from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from html import escape
 from io import BytesIO
 from typing import Any
@@ -53,6 +57,9 @@ HOUSE: dict[Any, Any] = {
     "ytick.color": INK,
 }
 
+Receiver = Callable[[Figure, str], None]
+_receiver: ContextVar[Receiver] = ContextVar("receiver of figures")
+
 
 @contextmanager
 def figure(alt: str, *, height: int = 320, width: int = WIDTH) -> Iterator[Figure]:
@@ -66,10 +73,17 @@ def figure(alt: str, *, height: int = 320, width: int = WIDTH) -> Iterator[Figur
     with rc_context(HOUSE):
         canvas = Figure(figsize=(width / 100, height / 100), dpi=100 * SHARPNESS, layout="constrained")
         yield canvas
-        picture = b64encode(_png(canvas)).decode()
-    display.show(
-        f"Figure: {alt}", html=f'<img alt="{escape(alt)}" width="{width}" src="data:image/png;base64,{picture}">'
-    )
+        _receiver.get(_to_the_page)(canvas, alt)
+
+
+@contextmanager
+def sent_to(receiver: Receiver) -> Iterator[None]:
+    """Hand each figure that is drawn in the ``with`` block, and its ``alt``, to ``receiver`` instead of the page."""
+    before = _receiver.set(receiver)
+    try:
+        yield
+    finally:
+        _receiver.reset(before)
 
 
 def show_scenes(data: SegmentationData, columns: Mapping[str, Tensor], *, alt: str) -> None:
@@ -153,6 +167,14 @@ def bars(values: Mapping[str, Sequence[float]], *, alt: str, xlabel: str, digits
         axis.invert_yaxis()
         axis.margins(x=0.12)
         axis.set_xlabel(xlabel)
+
+
+def _to_the_page(canvas: Figure, alt: str) -> None:
+    width = round(100 * canvas.get_figwidth())
+    picture = b64encode(_png(canvas)).decode()
+    display.show(
+        f"Figure: {alt}", html=f'<img alt="{escape(alt)}" width="{width}" src="data:image/png;base64,{picture}">'
+    )
 
 
 def _png(canvas: Figure) -> bytes:

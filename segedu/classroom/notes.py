@@ -18,10 +18,10 @@ class Claim:
 
 
 FIRST_NOTE = (
-    ("S1", "intro", "Segmentation trades meaning for detail: lose detail and edges blur, lose meaning and regions "
-                    "get the wrong name."),
-    ("S2", "intro", "The layers of a CNN form a pyramid from local to global features that holds both detail and "
-                    "meaning."),
+    ("S1", "pixels", "Segmentation trades meaning for detail: lose detail and edges blur, lose meaning and regions "
+                     "get the wrong name."),
+    ("S2", "pixels", "The layers of a CNN form a pyramid from local to global features that holds both detail and "
+                     "meaning."),
     ("F1", "fcn", "A fully connected layer is a special convolution, so a classifier can be turned into a segmenter."),
     ("F2", "fcn", "Of the trunks AlexNet, GoogLeNet and VGG, VGG is the most accurate and the slowest."),
     ("F3", "fcn", "Of four ways to upsample (bilinear, transposed convolution, unpooling, shift-and-stitch) FCN "
@@ -60,8 +60,8 @@ SECOND_NOTE = (
                      "helps with hard pixels and with rare foreground."),
     ("L5", "losses", "Dice loss suits extreme imbalance, but its gradients make training unstable."),
     ("L6", "losses", "Dice and IoU losses optimise the measure itself, cross entropy only a stand-in for it."),
-    ("L7", "intro losses", "Under imbalance accuracy alone misleads: precision, recall and others have to be read "
-                           "beside it."),
+    ("L7", "pixels losses", "Under imbalance accuracy alone misleads: precision, recall and others have to be read "
+                            "beside it."),
     ("B1", "bisenet", "Real-time networks buy their speed with resolution and pay for it in accuracy."),
     ("B2", "bisenet", "BiSeNet keeps detail in a spatial path at 1/8, gets a large receptive field from a fast "
                       "context path, and joins the two in a feature fusion module."),
@@ -71,6 +71,9 @@ SECOND_NOTE = (
     ("B5", "bisenet", "BiSeNet is accurate and fast on Cityscapes, CamVid and COCO-Stuff."),
     ("B6", "bisenet", "The code listed for BiSeNet is a correct BiSeNet."),
 )  # fmt: skip
+
+NOTES = {1: "from FCN to DeepLab v3", 2: "losses and BiSeNet"}
+"""What the two notes are about."""
 
 CLAIMS = {
     id: Claim(id, note, tuple(lessons.split()), statement)

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segedu.classroom import claims
+from segedu.classroom import claims, verdict_table
 from segedu.classroom.claims import Evidence
 from segedu.classroom.notes import CLAIMS
 
@@ -102,14 +102,28 @@ def map_cells(line: str) -> list[str]:
     return cells + [""] * (3 - len(cells))
 
 
-def test_html_escapes_and_says_the_same(monkeypatch):
+def test_html_and_data_say_the_same(monkeypatch):
     shown = {}
-    monkeypatch.setattr(claims.display, "show", lambda plain, html: shown.update(plain=plain, html=html))
+    monkeypatch.setattr(claims.display, "show", lambda plain, **forms: shown.update(forms))
     claims.judge("F2", Evidence("VGG16 > AlexNet & <b>", True), Evidence("reach", False, "scope"))
     claims.verdicts("F2")
     assert "VGG16 &gt; AlexNet &amp; &lt;b&gt;" in shown["html"]
     assert "<b>limit</b> reach" in shown["html"]
     assert "holds with limits" in shown["html"]
+    evidence = [["yes", "VGG16 > AlexNet & <b>"], ["limit", "reach"]]
+    assert shown["data"] == {verdict_table.MIME: [{"id": "F2", "outcome": "holds with limits", "evidence": evidence}]}
+
+
+def test_a_notebook_gets_every_form_and_a_terminal_the_words(monkeypatch, capsys):
+    sent = []
+    monkeypatch.setattr(claims.display, "display", lambda forms, raw: sent.append(forms))
+    monkeypatch.setattr(claims.display.InteractiveShell, "initialized", lambda: True)
+    claims.judge("F1", Evidence("a", True))
+    claims.verdicts("F1")
+    assert [*sent[0]] == ["text/plain", "text/html", verdict_table.MIME]
+    monkeypatch.setattr(claims.display.InteractiveShell, "initialized", lambda: False)
+    claims.verdicts("F1")
+    assert capsys.readouterr().out == sent[0]["text/plain"] + "\n"
 
 
 @given(higher=seeds, lower=seeds, margin=st.floats(0, 0.5))

@@ -1,33 +1,19 @@
 """Three networks that keep a fine map and look far on it: strides, rates and heads of DeepLab v1, v2 and v3."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from matplotlib.axes import Axes
-from matplotlib.patches import Rectangle
 from torch import nn
 
 from segedu import models, profile
-from segedu.classroom.colours import NOW, REST
+from segedu.classroom.colours import NOW
+from segedu.classroom.diagrams.trunk import FAINT, Stage, draw_arrow, draw_stages, resnet_parts, stages
 from segedu.classroom.figures import INK, figure
 from segedu.models.deeplab import DeepLabV1
-from segedu.models.resnet import ResNet
 
-SIDE = 512  # pixels of the picture whose maps are measured; some round up
-CELL, STEP, ROW = 0.62, 1.45, 2.1  # units of the page
-FAINT = "#8A8A8A"
-HEAD, END = 8.6, 13.2
-
-Rates = tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Stage:
-    """Maps of one resolution: the ``stride`` they come to, and the ``rates`` of their 3x3 layers, each once."""
-
-    stride: int
-    rates: Rates
+ROW, HEAD, END = 2.1, 8.6, 13.2  # units of the page
 
 
 @dataclass(frozen=True)
@@ -42,7 +28,7 @@ class Member:
 
     @property
     def words(self) -> str:
-        stages = ", ".join(f"{stage.stride} at {_rates(stage.rates)}" for stage in self.stages)
+        stages = ", ".join(stage.words for stage in self.stages)
         end = "then a dense CRF" if self.ends_in_crf else "no CRF"
         return f"{self.name}, {self.parameters / 1e6:.1f} M: strides {stages}; head {', '.join(self.branches)}; {end}"
 
@@ -79,37 +65,18 @@ def _family(num_classes: int) -> Iterator[Member]:
         "v3": tuple(f"classifier.0.convs.{branch}" for branch in range(5)),
     }
     for name, net in nets.items():
-        parts = _vgg_stages(net.features) if isinstance(net, DeepLabV1) else _resnet_stages(net.backbone)
-        stages = _stages(parts)
+        parts = _vgg_parts(net.features) if isinstance(net, DeepLabV1) else resnet_parts(net.backbone)
         branches = tuple(_branch(net.get_submodule(path)) for path in heads[name])
-        yield Member(name, stages, branches, profile.parameters(net), name != "v3")
+        yield Member(name, stages(parts), branches, profile.parameters(net), name != "v3")
 
 
-def _vgg_stages(features: nn.Sequential) -> Iterator[nn.Sequential]:
+def _vgg_parts(features: nn.Sequential) -> Iterator[nn.Sequential]:
     """A stage ends with its pooling."""
     start = 0
     for at, layer in enumerate(features):
         if isinstance(layer, nn.MaxPool2d):
             yield features[start : at + 1]
             start = at + 1
-
-
-def _resnet_stages(trunk: ResNet) -> Iterator[nn.Sequential]:
-    yield nn.Sequential(trunk.conv1, trunk.bn1, trunk.relu, trunk.maxpool)
-    yield from (getattr(trunk, f"layer{number}") for number in range(1, 5))
-
-
-def _stages(parts: Iterator[nn.Sequential]) -> tuple[Stage, ...]:
-    """The stride of each part's map, and the rates of its layers that are wider than 1x1."""
-    x = torch.empty(1, 3, SIDE, SIDE, device="meta")
-    stages = []
-    for part in parts:
-        x = part(x)
-        rates = {
-            layer.dilation[0] for layer in part.modules() if isinstance(layer, nn.Conv2d) and layer.kernel_size[0] > 1
-        }
-        stages.append(Stage(round(SIDE / x.shape[-1]), tuple(sorted(rates))))
-    return tuple(stages)
 
 
 def _branch(module: nn.Module) -> str:
@@ -119,27 +86,11 @@ def _branch(module: nn.Module) -> str:
     return "1 × 1" if conv.kernel_size == (1, 1) else f"rate {conv.dilation[0]}"
 
 
-def _rates(rates: Sequence[int]) -> str:
-    return f"rate{'s' * (len(rates) > 1)} {', '.join(map(str, rates))}"
-
-
 def _draw(axis: Axes, y: float, member: Member) -> None:
     axis.text(-2.2, y - 0.05, f"DeepLab {member.name}", fontweight="bold", va="center")
     axis.text(-2.2, y + 0.4, f"{member.parameters / 1e6:.1f} M", va="center", color=FAINT)
-    for number, stage in enumerate(member.stages):
-        _draw_stage(axis, (STEP * number, y), stage)
-    _arrow(axis, STEP * len(member.stages) - 0.45, HEAD - 0.2, y)
+    draw_arrow(axis, draw_stages(axis, y, member.stages), HEAD - 0.2, y)
     _draw_head(axis, y, member)
-
-
-def _draw_stage(axis: Axes, at: tuple[float, float], stage: Stage) -> None:
-    x, y = at
-    side = CELL * (0.85 + 0.9 / stage.stride**0.5)
-    axis.add_patch(Rectangle((x, y - side / 2), side, side, facecolor=REST, alpha=0.35, edgecolor=INK, linewidth=1))
-    axis.text(x + side / 2, y, f"1/{stage.stride}", ha="center", va="center", fontsize=10)
-    colour, weight = (NOW, "bold") if stage.rates[-1] > 1 else (FAINT, "normal")
-    rates = ", ".join(map(str, stage.rates))
-    axis.text(x + side / 2, y + 0.82, rates, ha="center", va="center", color=colour, fontweight=weight)
 
 
 def _draw_head(axis: Axes, y: float, member: Member) -> None:
@@ -148,12 +99,8 @@ def _draw_head(axis: Axes, y: float, member: Member) -> None:
     for number, branch in enumerate(member.branches):
         colour = NOW if "rate" in branch else INK
         axis.text(HEAD, top + number * apart, branch, va="center", color=colour, fontsize=10.5)
-    _arrow(axis, HEAD + 1.75, HEAD + 2.35, y)
+    draw_arrow(axis, HEAD + 1.75, HEAD + 2.35, y)
     joint = {1: "one branch", 4: "added", 5: "joined, 1 × 1"}[len(member.branches)]
     axis.text(HEAD + 2.5, y - 0.2 * member.ends_in_crf, joint, va="center")
     if member.ends_in_crf:
         axis.text(HEAD + 2.5, y + 0.25, "then a dense CRF", va="center")
-
-
-def _arrow(axis: Axes, start: float, end: float, y: float) -> None:
-    axis.annotate("", (end, y), (start, y), arrowprops={"arrowstyle": "-|>", "color": INK})
