@@ -66,4 +66,4 @@ wheelhouse: environment
 	$(PY) -m pip download -q --disable-pip-version-check -d wheelhouse -r requirements.txt "setuptools>=77"
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf build site .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from segedu.classroom.exercises import bisenet, deeplab, dilation, fcn, losses, segnet, unet
+from segedu.classroom.exercises import bisenet, deeplab, dilation, fcn, losses, pixels, segnet, shootout, unet, unknowns
 from segedu.classroom.exercises.exercise import Exercise, Hint, Mistake, one_tensor
 
-LESSONS = (fcn, unet, segnet, dilation, deeplab, bisenet, losses)
+LESSONS = (pixels, fcn, unet, segnet, dilation, deeplab, bisenet, losses, shootout, unknowns)
 EXERCISES = {name: getattr(lesson, name) for lesson in LESSONS for name in lesson.__all__}
 REPAIRS = {name: exercise for name, exercise in EXERCISES.items() if exercise.given}
 MUTANTS = [(name, number) for name, exercise in EXERCISES.items() for number in range(len(exercise.mistakes))]

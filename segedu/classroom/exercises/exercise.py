@@ -15,6 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from segedu.classroom import progress
+from segedu.classroom.exercises import catalogue
+
 Answer = Callable[..., Any]
 Observed = dict[str, Tensor]
 Trial = Observed | Exception
@@ -71,7 +74,16 @@ class Exercise:
     given: Answer | None = None
 
     def check(self, candidate: Answer) -> Result:
-        """Try ``candidate`` and say what was found; an exception in the learner's code becomes a hint."""
+        """Try ``candidate`` and say what was found; an exception in the learner's code becomes a hint.
+
+        An answer, right or wrong, is noted in the learner's own file (:mod:`segedu.classroom.progress`).
+        """
+        result = self._found(candidate)
+        if result.status != "not done yet" and (name := catalogue.name_of(self)):
+            progress.note(name, right=result.status == "right")
+        return result
+
+    def _found(self, candidate: Answer) -> Result:
         if not callable(candidate):
             return _wrong(
                 f"hand over the function itself, without calling it; this is of type {type(candidate).__name__}."

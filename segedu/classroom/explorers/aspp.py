@@ -23,6 +23,7 @@ class ASPPExplorer(Explorer[Pyramid]):
     """
 
     lines_of_words: ClassVar[int] = 5
+    main_control: ClassVar[str | None] = "size"
 
     def __init__(self) -> None:
         look: dict[str, Any] = {"layout": {"width": "auto"}, "style": {"description_width": "80px"}}

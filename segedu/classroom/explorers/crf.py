@@ -27,6 +27,7 @@ class CRFExplorer(Explorer[Refinement]):
     """
 
     lines_of_words: ClassVar[int] = 7
+    main_control: ClassVar[str | None] = "iterations"
 
     def __init__(self, crops: Sequence[Crop] | None = None) -> None:
         given = example_crops() if crops is None else tuple(crops)

@@ -35,6 +35,9 @@ class Explorer(ipywidgets.VBox, Generic[Result], metaclass=_AbstractWidget):  # 
     lines_of_words: ClassVar[int] = 3
     """How many lines the words may take before the picture below them moves."""
 
+    main_control: ClassVar[str | None] = None
+    """The control that still moves on a page without a kernel, see `frames`; where none is named, the first."""
+
     def __init__(self, label: str, *columns: Mapping[str, ipywidgets.Widget]) -> None:
         self.controls = {name: control for column in columns for name, control in column.items()}
         self.stage = Stage(label, lines=self.lines_of_words)
@@ -114,7 +117,7 @@ class Explorer(ipywidgets.VBox, Generic[Result], metaclass=_AbstractWidget):  # 
 
     def reset(self) -> None:
         """Back to how this explorer opened; what plays stops."""
-        for widget in _tree(self):
+        for widget in widgets_of(self):
             if isinstance(widget, ipywidgets.Play):
                 widget.playing = False
         self.state = self._start
@@ -212,8 +215,8 @@ class Explorer(ipywidgets.VBox, Generic[Result], metaclass=_AbstractWidget):  # 
         return self.stage.with_still(super()._repr_mimebundle_(**kwargs))
 
 
-def _tree(widget: ipywidgets.Widget) -> Iterator[ipywidgets.Widget]:
+def widgets_of(widget: ipywidgets.Widget) -> Iterator[ipywidgets.Widget]:
     """A widget and all that stands in it."""
     yield widget
     for child in getattr(widget, "children", ()):
-        yield from _tree(child)
+        yield from widgets_of(child)

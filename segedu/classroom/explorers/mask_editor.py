@@ -22,6 +22,7 @@ class MaskEditor(Explorer[Edited]):
     """
 
     lines_of_words: ClassVar[int] = 5
+    main_control: ClassVar[str | None] = "tolerance"
 
     def __init__(self) -> None:
         look: dict[str, Any] = {"layout": {"width": "auto"}, "style": {"description_width": "80px"}}

@@ -1,8 +1,9 @@
 """The stage: one widget that draws any scene, says in words what it shows, and reports the cell under the hand.
 
-Python computes and describes the picture; ``stage.js`` only paints it. Everything travels as traits, of which a front
-end keeps one update outstanding and sends only the newest, so dragging a slider or moving the pointer never builds a
-backlog. What is asked for before it is needed travels beside, see `segedu.classroom.explorers.ahead`.
+Python computes and describes the picture; ``painter.js`` only paints it, and ``stage.js`` hears the hand. Everything
+travels as traits, of which a front end keeps one update outstanding and sends only the newest, so dragging a slider or
+moving the pointer never builds a backlog. What is asked for before it is needed travels beside, see
+`segedu.classroom.explorers.ahead`.
 """
 
 import base64
@@ -18,6 +19,8 @@ from segedu.classroom.explorers import still
 from segedu.classroom.explorers.scene import Primitive, Scene
 
 FOLDER = Path(__file__).parent
+SOURCES = ("ahead.js", "painter.js", "stage.js")
+INVITATION = "(run this cell to play with it)"
 NOTHING: dict[str, Any] = {"slider": None, "pictures": [], "more": True}
 """Forget the pictures that were sent ahead."""
 
@@ -34,7 +37,7 @@ class Stage(anywidget.AnyWidget):
     the answers about values that they may have next.
     """
 
-    _esm = "".join((FOLDER / name).read_text("utf-8") for name in ("ahead.js", "stage.js"))  # one module, as it must be
+    _esm = "".join((FOLDER / name).read_text("utf-8") for name in SOURCES)  # one module, as it must be
     _css = FOLDER / "stage.css"
 
     scene = traitlets.Dict().tag(sync=True)
@@ -75,6 +78,6 @@ class Stage(anywidget.AnyWidget):
     def with_still(self, data: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """A widget's display bundle and its metadata, with the still, and the same plain text in every run."""
         image = base64.b64encode(self.still()).decode()
-        words = f"{self.label} (run this cell to play with it)"
+        words = f"{self.label} {INVITATION}"
         shown_as = {"image/png": {"width": self._shown.width, "alt": words}}
         return data | {"image/png": image, "text/plain": words}, shown_as

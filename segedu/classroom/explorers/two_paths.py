@@ -84,6 +84,7 @@ class TwoPathsExplorer(Explorer[Passage]):
     """
 
     lines_of_words: ClassVar[int] = 5
+    main_control: ClassVar[str | None] = "scale"
 
     def __init__(
         self,

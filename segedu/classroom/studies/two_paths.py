@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
 from segedu import data
@@ -68,7 +68,7 @@ def learnt(arm: str, seed: int, training: TensorDataset, steps: int, scale: floa
     return net
 
 
-def judged(net: BiSeNet, held_out: TensorDataset, scale: float = 1.0) -> dict[str, float]:
+def judged(net: nn.Module, held_out: TensorDataset, scale: float = 1.0) -> dict[str, float]:
     """Per cent at the full size, for pictures given at ``scale``: mean IoU, boundary F1, and the IoU of each class."""
     images, labels = held_out.tensors
     with inference(net):
