@@ -63,7 +63,7 @@ diagrams: environment
 
 # Every package that the course needs, for machines without a network; TEACHING.md says how they use it.
 wheelhouse: environment
-	$(PY) -m pip download -q --disable-pip-version-check -d wheelhouse -r requirements.txt "setuptools>=77"
+	$(PY) -m pip download -q --disable-pip-version-check --exists-action w -d wheelhouse -r requirements.txt "setuptools>=77"
 
 clean:
 	rm -rf build site .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
