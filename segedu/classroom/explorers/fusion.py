@@ -10,7 +10,7 @@ from torch import Tensor
 
 from segedu.classroom.explorers.explorer import Explorer, State
 from segedu.classroom.explorers.fusion_picture import FusionPicture
-from segedu.classroom.explorers.labelled import refuse_misfits, refuse_other_classes, share, signed_number
+from segedu.classroom.explorers.labelled import Labelled, refuse_other_classes, share, signed_number
 from segedu.classroom.explorers.quality import Quality
 from segedu.classroom.explorers.scene import Cell, Primitive, Scene
 from segedu.inference import device_of, inference
@@ -62,17 +62,15 @@ class FusionExplorer(Explorer[Mix]):
         *,
         ignore_index: int = 255,
     ) -> None:
-        refuse_misfits(images, labels, classes, palette)
-        self.model = model
-        self.classes = tuple(classes)
-        self.ignore_index = ignore_index
-        self._labels = labels.as_subclass(Tensor).cpu()
+        given = Labelled(images, labels, classes, palette, mean, std, ignore_index)
+        self.model, self.classes, self.ignore_index = model, given.legend.classes, ignore_index
+        self._labels = given.labels
         with inference(model):
             self._scores = model.scores(images.to(device_of(model)))
         refuse_other_classes(next(iter(self._scores.values())).shape[1], self.classes)
         self._contributions = functools.lru_cache(maxsize=1)(self._bring_to_image)
         self._as_trained = functools.cache(self._quality_as_trained)
-        self._picture = FusionPicture(images, self._labels, self.classes, palette, mean, std, ignore_index)
+        self._picture = FusionPicture(given)
         super().__init__(
             "Fusion explorer: score maps of an FCN, their sum and what it predicts", self._weights(), self._views()
         )

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from segedu.classroom.explorers.labelled import Legend, cell_at, label_colours, rgb_pictures, signed_number, thinned
+from segedu.classroom.explorers.labelled import Fit, Labelled, cell_at, signed_number, thinned
 from segedu.classroom.explorers.scene import (
     SIGNED,
     Box,
@@ -42,23 +41,10 @@ SMALLEST_OUTLINE = 8  # a smaller cell is marked by a ring
 class FusionPicture:
     """Draws a `Mix` of the images it is made with. The coarse maps are stretched over the picture, cell by cell."""
 
-    def __init__(
-        self,
-        images: Tensor,
-        labels: Tensor,
-        classes: Sequence[str],
-        palette: Tensor,
-        mean: Sequence[float],
-        std: Sequence[float],
-        ignore_index: int,
-    ) -> None:
-        self._labels, self.legend = labels, Legend(tuple(classes), ignore_index)
-        self._size = (labels.shape[1], labels.shape[2])
-        self._palette = label_colours(palette)
-        scale = min((PITCH - GAP) / self._size[1], TALLEST / self._size[0])
-        self._panel = (scale * self._size[1], scale * self._size[0])
-        self._step = max(1, math.ceil(0.5 / scale))  # no more cells than a dense screen has pixels for
-        self._rgb = rgb_pictures(images, mean, std, self._step)
+    def __init__(self, given: Labelled) -> None:
+        self._labels, self.legend, self._size, self._palette = given.labels, given.legend, given.size, given.colours
+        self._panel, _, self._step = Fit.into(given.size, PITCH - GAP, TALLEST)
+        self._rgb = given.rgb(self._step)
 
     def scene(self, mix: Mix) -> Scene:
         """The whole picture: ``conv7 + pool4 + pool3 = sum`` over ``picture, truth, prediction, errors``."""

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from torch.nn import functional as F
 from segedu.classroom.explorers.scene import Bytes, Point
 
 
-def refuse_misfits(images: Tensor, labels: Tensor, classes: Sequence[str], palette: Tensor) -> None:
+def _refuse_misfits(images: Tensor, labels: Tensor, classes: Sequence[str], palette: Tensor) -> None:
     """Raise ``ValueError`` unless images ``(N, 3, H, W)``, labels ``(N, H, W)``, K classes and K colours fit."""
     if images.dim() != 4 or images.shape[1] != 3 or not len(images):
         raise ValueError(f"images has shape {tuple(images.shape)}, expected (N, 3, H, W) with N of at least 1")
@@ -59,6 +60,50 @@ class Legend:
     def places(self, labels: Tensor) -> Tensor:
         """Where the colour of each label stands in `label_colours`: a class at its number, void behind them all."""
         return torch.where(labels == self.ignore_index, len(self.classes), labels)
+
+
+class Fit(NamedTuple):
+    """How a map is shown: its panel ``(width, height)`` in CSS pixels, how many of them for one of the map's pixels,
+    and of every how many of these one is drawn, since a dense screen has no more than two for one of ours."""
+
+    panel: tuple[int, int]
+    scale: float
+    step: int
+
+    @classmethod
+    def into(cls, size: Sequence[int], widest: float, tallest: float) -> "Fit":
+        """As large as a map of ``size (H, W)`` can be in such a room."""
+        height, width = size
+        scale = min(widest / width, tallest / height)
+        return cls((round(scale * width), round(scale * height)), scale, max(1, math.ceil(0.5 / scale)))
+
+
+class Labelled:
+    """Images ``(N, 3, H, W)``, normalised by ``mean`` and ``std``, with labels ``(N, H, W)`` and what these mean.
+
+    ``labels`` are kept on the CPU, ``size`` is ``(H, W)``, and ``colours`` are those of `label_colours`. Raises
+    ``ValueError`` where images, labels, classes and palette ``(K, 3)`` do not belong together.
+    """
+
+    def __init__(
+        self,
+        images: Tensor,
+        labels: Tensor,
+        classes: Sequence[str],
+        palette: Tensor,
+        mean: Sequence[float],
+        std: Sequence[float],
+        ignore_index: int,
+    ) -> None:
+        _refuse_misfits(images, labels, classes, palette)
+        self.images, self.normalisation = images, (mean, std)
+        self.labels, self.legend = labels.as_subclass(Tensor).cpu(), Legend(tuple(classes), ignore_index)
+        self.size = (labels.shape[1], labels.shape[2])
+        self.colours = label_colours(palette)
+
+    def rgb(self, step: int) -> Bytes:
+        """The images as they were taken, ``step x step`` pixels to one: ``(N, h, w, 3)`` uint8."""
+        return rgb_pictures(self.images, *self.normalisation, step)
 
 
 def thinned(values: Tensor, step: int) -> Bytes:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from segedu.classroom.explorers.explorer import Explorer, State
-from segedu.classroom.explorers.labelled import refuse_misfits
+from segedu.classroom.explorers.labelled import Labelled
 from segedu.classroom.explorers.pixels_cells import RULES
 from segedu.classroom.explorers.pixels_picture import PixelsPicture
 from segedu.classroom.explorers.pixels_words import say_cell, say_cells, say_class, say_scores
@@ -70,10 +70,9 @@ class Pixels(Explorer[Reduced]):
         *,
         ignore_index: int = 255,
     ) -> None:
-        refuse_misfits(images, labels, classes, palette)
-        self.classes, self.ignore_index = tuple(classes), ignore_index
-        self._labels = labels.as_subclass(Tensor).cpu()
-        self._picture = PixelsPicture(images, self._labels, self.classes, palette, mean, std, ignore_index)
+        given = Labelled(images, labels, classes, palette, mean, std, ignore_index)
+        self.classes, self.ignore_index, self._labels = given.legend.classes, ignore_index, given.labels
+        self._picture = PixelsPicture(given)
         self._reduce = functools.lru_cache(maxsize=512)(self._reduced)
         super().__init__("Pixels explorer: a label map on coarser and coarser cells", self._cells(), self._views())
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from segedu.classroom.explorers.heat import tag
-from segedu.classroom.explorers.labelled import Legend, cell_at, label_colours, rgb_pictures, share, thinned
+from segedu.classroom.explorers.labelled import Fit, Labelled, cell_at, share, thinned
 from segedu.classroom.explorers.scene import (
     FONT_SIZE,
     Box,
@@ -42,23 +41,10 @@ SMALLEST_FRAME = 8  # a smaller cell is marked by a ring
 class PixelsPicture:
     """Draws a `Reduced` of the images it is made with. A class that stands out leaves the others pale."""
 
-    def __init__(
-        self,
-        images: Tensor,
-        labels: Tensor,
-        classes: Sequence[str],
-        palette: Tensor,
-        mean: Sequence[float],
-        std: Sequence[float],
-        ignore_index: int,
-    ) -> None:
-        self._labels, self.legend = labels, Legend(tuple(classes), ignore_index)
-        self._size = (labels.shape[1], labels.shape[2])
-        self._palette = label_colours(palette)
-        self._scale = min(PANEL / self._size[1], TALLEST / self._size[0])
-        self._panel = (round(self._scale * self._size[1]), round(self._scale * self._size[0]))
-        self._step = max(1, math.ceil(0.5 / self._scale))  # no more cells than a dense screen has pixels for
-        self._rgb = rgb_pictures(images, mean, std, self._step)
+    def __init__(self, given: Labelled) -> None:
+        self.legend, self._size, self._palette = given.legend, given.size, given.colours
+        self._panel, self._scale, self._step = Fit.into(given.size, PANEL, TALLEST)
+        self._rgb = given.rgb(self._step)
 
     def scene(self, shown: Reduced) -> Scene:
         """Two rows: three maps, then errors and scores; below them what the colours mean."""

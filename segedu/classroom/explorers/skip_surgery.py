@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from segedu.classroom.explorers.explorer import Explorer, State
-from segedu.classroom.explorers.labelled import refuse_misfits, refuse_other_classes
+from segedu.classroom.explorers.labelled import Labelled, refuse_other_classes
 from segedu.classroom.explorers.scene import Cell, Primitive, Scene
 from segedu.classroom.explorers.skip_surgery_picture import SkipSurgeryPicture
 from segedu.classroom.explorers.skip_surgery_words import say_pixel, say_quality, say_setting, say_skip, say_truths
@@ -105,19 +105,19 @@ class SkipSurgeryExplorer(Explorer[Operation]):
         label: int = 1,
         ignore_index: int = 255,
     ) -> None:
-        refuse_misfits(images, labels, classes, palette)
+        given = Labelled(images, labels, classes, palette, mean, std, ignore_index)
         if not isinstance(model, UNet):
             raise TypeError(f"model is a {type(model).__name__}, expected a segedu.models.UNet, whose skips are scaled")
         refuse_other_classes(model.score.out_channels, classes)
         if not 0 <= label < len(classes) or len(classes) < 2:
             raise ValueError(f"label is {label} and there are {len(classes)} classes: choose one of at least two")
-        self.model, self.classes, self.label, self.ignore_index = model, tuple(classes), label, ignore_index
-        self._labels = labels.as_subclass(Tensor).cpu()
+        self.model, self.classes, self.label, self.ignore_index = model, given.legend.classes, label, ignore_index
+        self._labels = given.labels
         self._surgery = SkipSurgery(model, images, label)
         self._measure = functools.lru_cache(maxsize=512)(self._quality)
         self._true_objects = functools.cache(lambda image: components(self._labels[image : image + 1] == label))
         self._most = functools.cache(self._largest_worth)
-        self._picture = SkipSurgeryPicture(images, self._labels, self.classes, palette, mean, std, label, ignore_index)
+        self._picture = SkipSurgeryPicture(given, label)
         super().__init__(
             "Skip surgery explorer: a U-Net with its skips scaled or swapped, and what it predicts",
             self._weights(),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +11,7 @@ from torch import Tensor
 
 from segedu.classroom.colours import NOW, REST
 from segedu.classroom.explorers.heat import CIVIDIS, FINEST_GRID, outlines, tag
-from segedu.classroom.explorers.labelled import Legend, cell_at, label_colours, rgb_pictures, signed_number, thinned
+from segedu.classroom.explorers.labelled import Fit, Labelled, cell_at, signed_number, thinned
 from segedu.classroom.explorers.scene import (
     SIGNED,
     Box,
@@ -53,23 +52,11 @@ SAID = ("right", "found", "false", "missed", "void")
 class SkipSurgeryPicture:
     """Draws an `Operation` on the images it is made with."""
 
-    def __init__(
-        self,
-        images: Tensor,
-        labels: Tensor,
-        classes: Sequence[str],
-        palette: Tensor,
-        mean: Sequence[float],
-        std: Sequence[float],
-        label: int,
-        ignore_index: int,
-    ) -> None:
-        self._labels, self._label, self.legend = labels, label, Legend(tuple(classes), ignore_index)
-        self._size = (labels.shape[1], labels.shape[2])
-        self._palette = label_colours(palette)
-        scale = SIDE / max(self._size)
-        self._panel = (round(scale * self._size[1]), round(scale * self._size[0]))
-        self._rgb = rgb_pictures(images, mean, std, _step(self._size))
+    def __init__(self, given: Labelled, label: int) -> None:
+        self._labels, self.legend, self._size, self._palette = given.labels, given.legend, given.size, given.colours
+        self._label = label
+        self._panel, _, step = Fit.into(given.size, SIDE, SIDE)
+        self._rgb = given.rgb(step)
         self._height = max(self._panel[1], LEAST)  # of the second row, where the scores stand
 
     def scene(self, shown: Operation) -> Scene:
@@ -201,14 +188,9 @@ class SkipSurgeryPicture:
         return self._titled(0, column, title, cells(self._box(0, column), shown, self._palette, panel=panel))
 
 
-def _step(size: Sequence[int]) -> int:
-    """How many pixels of a map make one cell of a panel: a dense screen has two pixels for one of ours."""
-    return max(1, math.ceil(max(size) / (2 * SIDE)))
-
-
 def _thin(values: Tensor) -> Bytes:
     """A map as bytes, with no more cells than there are pixels to show them."""
-    return thinned(values, _step(values.shape))
+    return thinned(values, Fit.into(values.shape, SIDE, SIDE).step)
 
 
 def _mark(panel: Primitive, place: Point, words: str | None) -> Iterator[Primitive]:

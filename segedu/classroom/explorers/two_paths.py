@@ -10,7 +10,7 @@ import ipywidgets
 from torch import Tensor
 
 from segedu.classroom.explorers.explorer import Explorer, State
-from segedu.classroom.explorers.labelled import refuse_misfits, refuse_other_classes
+from segedu.classroom.explorers.labelled import Labelled, refuse_other_classes
 from segedu.classroom.explorers.quality import Quality
 from segedu.classroom.explorers.scene import Cell, Primitive, Scene
 from segedu.classroom.explorers.two_paths_cost import Cost
@@ -98,13 +98,13 @@ class TwoPathsExplorer(Explorer[Passage]):
         *,
         ignore_index: int = 255,
     ) -> None:
-        refuse_misfits(images, labels, classes, palette)
+        given = Labelled(images, labels, classes, palette, mean, std, ignore_index)
         self._surgery = PathSurgery(model, images)
         refuse_other_classes(self._surgery.num_classes, classes)
-        self.model, self.classes, self.ignore_index = model, tuple(classes), ignore_index
-        self._labels = labels.as_subclass(Tensor).cpu()
+        self.model, self.classes, self.ignore_index = model, given.legend.classes, ignore_index
+        self._labels = given.labels
         self._measure = functools.lru_cache(maxsize=512)(self._quality)
-        self._picture = TwoPathsPicture(self._labels, self.classes, palette, mean, std, ignore_index)
+        self._picture = TwoPathsPicture(given)
         switches = {name: Switch(said) for name, said in SWITCHES.items()}
         super().__init__(
             "Two paths explorer: a BiSeNet with paths and modules switched off, what it predicts, and how fast",

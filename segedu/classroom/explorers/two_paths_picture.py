@@ -13,7 +13,7 @@ from torch import Tensor
 
 from segedu.classroom.colours import GREEN, NOW
 from segedu.classroom.explorers.heat import CIVIDIS, outlines, tag
-from segedu.classroom.explorers.labelled import Legend, cell_at, label_colours, rgb_pictures, share, thinned
+from segedu.classroom.explorers.labelled import Fit, Labelled, cell_at, rgb_pictures, share, thinned
 from segedu.classroom.explorers.scene import (
     FONT_SIZE,
     Box,
@@ -52,22 +52,10 @@ class TwoPathsPicture:
     A vermilion frame is around what is not as trained, and a path that is off has pale arrows.
     """
 
-    def __init__(
-        self,
-        labels: Tensor,
-        classes: Sequence[str],
-        palette: Tensor,
-        mean: Sequence[float],
-        std: Sequence[float],
-        ignore_index: int,
-    ) -> None:
-        self._labels, self.legend = labels, Legend(tuple(classes), ignore_index)
-        self._normalisation = mean, std
-        self._size = (labels.shape[1], labels.shape[2])
-        self._palette = label_colours(palette)
-        scale = min(PANEL / self._size[1], TALLEST / self._size[0])
-        self._panel = (round(scale * self._size[1]), round(scale * self._size[0]))
-        self._step = max(1, math.ceil(0.5 / scale))  # no more cells than a dense screen has pixels for
+    def __init__(self, given: Labelled) -> None:
+        self._labels, self.legend, self._size, self._palette = given.labels, given.legend, given.size, given.colours
+        self._normalisation = given.normalisation
+        self._panel, _, self._step = Fit.into(given.size, PANEL, TALLEST)
 
     def scene(self, shown: Passage) -> Scene:
         """Two rows of three panels, a column of bars, and what the colours mean."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from segedu.classroom.explorers import unknowns_words
 from segedu.classroom.explorers.explorer import Explorer, State
-from segedu.classroom.explorers.labelled import refuse_misfits, refuse_other_classes
+from segedu.classroom.explorers.labelled import Labelled, refuse_other_classes
 from segedu.classroom.explorers.scene import Cell, Primitive, Scene
 from segedu.classroom.explorers.unknowns_picture import UnknownsPicture
 from segedu.classroom.explorers.unknowns_scores import Counts, Separation, kinds_of
@@ -73,22 +73,20 @@ class Unknowns(Explorer[Flagged]):
         more: Mapping[str, Tensor] | None = None,
         ignore_index: int = 255,
     ) -> None:
-        refuse_misfits(images, labels, classes, palette)
+        given = Labelled(images, labels, classes, palette, mean, std, ignore_index)
         maps = dict(more or {})
         _refuse_other_maps(labels, unknown=unknown, **maps)
         if unknown.dtype != torch.bool:
             raise TypeError(f"unknown has dtype {unknown.dtype}, expected torch.bool: true on objects of no class")
-        self._labels = labels.as_subclass(Tensor).cpu().long()
+        self._labels = given.labels.long()
         kinds = kinds_of(self._labels, unknown.as_subclass(Tensor).cpu(), ignore_index)
         _refuse_one_kind(kinds)
         scored = _Scored.by(model, images)
         refuse_other_classes(scored.classes, classes)
         self._scored = scored
-        given = scored.scores | {name: values.detach().as_subclass(Tensor).cpu() for name, values in maps.items()}
-        self.separations = {name: Separation(values, kinds) for name, values in given.items()}
-        self._picture = UnknownsPicture(
-            images, self._labels, kinds, self.separations, classes, palette, mean, std, ignore_index
-        )
+        scores = scored.scores | {name: values.detach().as_subclass(Tensor).cpu() for name, values in maps.items()}
+        self.separations = {name: Separation(values, kinds) for name, values in scores.items()}
+        self._picture = UnknownsPicture(given, kinds, self.separations)
         super().__init__(
             "Unknowns explorer: which pixels a threshold on a score calls unknown, and which of them rightly",
             self._choices(),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +11,7 @@ from torch import Tensor
 from segedu.classroom.colours import GREEN, NOW, REST
 from segedu.classroom.explorers.crf_contours import contour
 from segedu.classroom.explorers.heat import CIVIDIS, tag
-from segedu.classroom.explorers.labelled import Legend, cell_at, label_colours, rgb_pictures, thinned
+from segedu.classroom.explorers.labelled import Fit, Labelled, cell_at, thinned
 from segedu.classroom.explorers.mask_editor_masks import dilated
 from segedu.classroom.explorers.scene import (
     FONT_SIZE,
@@ -64,27 +63,13 @@ OUTLINE = np.array([(0, 0, 0, 0), (0, 0, 0, 150), (255, 255, 255, 255)], np.uint
 class UnknownsPicture:
     """Draws what is `Flagged`: four maps of a scene, and in the last column the ROC curve over the scores' bars."""
 
-    def __init__(
-        self,
-        images: Tensor,
-        labels: Tensor,
-        kinds: Tensor,
-        separations: Mapping[str, Separation],
-        classes: Sequence[str],
-        palette: Tensor,
-        mean: Sequence[float],
-        std: Sequence[float],
-        ignore_index: int,
-    ) -> None:
-        self.legend, self._separations = Legend(tuple(classes), ignore_index), separations
-        self._size = (labels.shape[1], labels.shape[2])
-        scale = min(PANEL / self._size[1], TALLEST / self._size[0])
-        self._panel = (round(scale * self._size[1]), round(scale * self._size[0]))
+    def __init__(self, given: Labelled, kinds: Tensor, separations: Mapping[str, Separation]) -> None:
+        self.legend, self._size, self._palette = given.legend, given.size, given.colours
+        self._separations = separations
+        self._panel, _, self._step = Fit.into(given.size, PANEL, TALLEST)
         self._room = max(SHORTEST, self._panel[1])  # for a panel and for a plot beside it
-        self._step = max(1, math.ceil(0.5 / scale))  # no more cells than a dense screen has pixels for
-        self._pictures = rgb_pictures(images, mean, std, self._step)
+        self._pictures = given.rgb(self._step)
         self._unknown = (kinds == UNKNOWN)[:, :: self._step, :: self._step].long()
-        self._palette = label_colours(palette)
 
     def scene(self, shown: Flagged) -> Scene:
         """Scene and score over flagged pixels and prediction, the plots beside them, and what the colours mean."""
