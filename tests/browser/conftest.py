@@ -90,13 +90,12 @@ def shots(tmp_path) -> Path:
 
 @pytest.fixture
 def lesson(lab, request):
-    """The lesson that the module names as ``LESSON``, run to its verdicts: one for each of the module's ``CLAIMS``."""
+    """The lesson that the module names as ``LESSON``, run whole, with a verdict for each of the module's ``CLAIMS``."""
     lab.page.set_viewport_size({"width": WIDTHS[0], "height": TALL})
     lab.open(LESSONS / request.module.LESSON)
     lab.run_all()
-    claims, verdicts = zip(*lab.verdicts, strict=True)
-    assert [*claims] == request.module.CLAIMS
-    assert {*verdicts} <= {"holds", "holds with limits", "refuted"}
+    assert [claim for claim, _ in lab.verdicts] == request.module.CLAIMS
+    assert {verdict for _, verdict in lab.verdicts} <= {"holds", "holds with limits", "refuted"}
     return lab
 
 

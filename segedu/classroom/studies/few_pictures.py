@@ -96,11 +96,13 @@ def _pictures(split: str, count: int) -> TensorDataset:
     return pictures("cells", split, count, SIZE)
 
 
+SETTINGS = {"counts": COUNTS, "seeds": SEEDS, "size": SIZE, "recipe": RECIPE.to_dict()}
+
+
 def main() -> None:
     """Run the whole grid and record it; some ten minutes on one core."""
     figures = {str(steps): grid(steps, progress=True) for steps in STEPS}
-    settings = {"counts": COUNTS, "seeds": SEEDS, "size": SIZE, "recipe": RECIPE.to_dict()}
-    print(record.save("few_pictures", settings, figures))
+    print(record.save("few_pictures", SETTINGS, figures))
 
 
 if __name__ == "__main__":

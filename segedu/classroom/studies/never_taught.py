@@ -144,6 +144,18 @@ def run(net: str, seed: int, training: TensorDataset, held_out: TensorDataset) -
     return {"early": early[0], "late": judged(model, held_out)}
 
 
+SETTINGS = {
+    "held_out": HELD_OUT,
+    "seeds": SEEDS,
+    "size": SIZE,
+    "steps": STEPS,
+    "early": EARLY,
+    "border": BORDER,
+    "recipe": RECIPE.to_dict(),
+    "rates": {net: rate for net, (_, rate) in NETS.items()},
+}
+
+
 def main() -> None:
     """Train every net on both sets with every seed and record it; ten minutes on one core, CamVid has to be there."""
     figures: dict[str, dict[str, list[dict[str, object]]]] = {name: {net: [] for net in NETS} for name in SETS}
@@ -154,17 +166,7 @@ def main() -> None:
                 for seed in SEEDS:
                     figures[name][net].append(run(net, seed, training, held_out))
                     shown.update()
-    settings = {
-        "held_out": HELD_OUT,
-        "seeds": SEEDS,
-        "size": SIZE,
-        "steps": STEPS,
-        "early": EARLY,
-        "border": BORDER,
-        "recipe": RECIPE.to_dict(),
-        "rates": {net: rate for net, (_, rate) in NETS.items()},
-    }
-    print(record.save("never_taught", settings, figures))
+    print(record.save("never_taught", SETTINGS, figures))
 
 
 if __name__ == "__main__":

@@ -131,6 +131,17 @@ def _by_scale(split: str, count: int) -> Iterator[tuple[Tensor, Tensor]]:
         yield images[window], labels[window]
 
 
+SETTINGS = {
+    "seeds": SEEDS,
+    "size": SIZE,
+    "scales": SCALES,
+    "rates": (*RATES, ONE_MORE),
+    "steps": STEPS,
+    "every": EVERY,
+    "recipe": RECIPE.to_dict(),
+}
+
+
 def main() -> None:
     """Train every arm with every seed and record it; some twelve minutes on one core."""
     training, held_out = scenes("train", 128), scenes("val", 32)
@@ -140,16 +151,7 @@ def main() -> None:
             for seed in SEEDS:
                 figures[arm].append(course(arm, seed, training, held_out))
                 shown.update()
-    settings = {
-        "seeds": SEEDS,
-        "size": SIZE,
-        "scales": SCALES,
-        "rates": (*RATES, ONE_MORE),
-        "steps": STEPS,
-        "every": EVERY,
-        "recipe": RECIPE.to_dict(),
-    }
-    print(record.save("object_scales", settings, figures))
+    print(record.save("object_scales", SETTINGS, figures))
 
 
 if __name__ == "__main__":

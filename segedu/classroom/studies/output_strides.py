@@ -69,6 +69,16 @@ def tried(net: models.DeepLabV3, own: int, held_out: TensorDataset) -> dict[str,
     return found | {"CRF": judged(sharpened, labels)}
 
 
+SETTINGS = {
+    "seeds": SEEDS,
+    "size": SIZE,
+    "strides": STRIDES,
+    "steps": STEPS,
+    "recipe": RECIPE.to_dict(),
+    "kernels": [vars(kernel) for kernel in KERNELS],
+}
+
+
 def main() -> None:
     """Train at every stride with every seed and record it; some six minutes on one core."""
     training, held_out = pictures("streets", "train", 256, SIZE), pictures("streets", "val", 48, SIZE)
@@ -78,15 +88,7 @@ def main() -> None:
             for seed in SEEDS:
                 figures[str(stride)].append(tried(learnt(stride, seed, training, STEPS), stride, held_out))
                 shown.update()
-    settings = {
-        "seeds": SEEDS,
-        "size": SIZE,
-        "strides": STRIDES,
-        "steps": STEPS,
-        "recipe": RECIPE.to_dict(),
-        "kernels": [vars(kernel) for kernel in KERNELS],
-    }
-    print(record.save("output_strides", settings, figures))
+    print(record.save("output_strides", SETTINGS, figures))
 
 
 if __name__ == "__main__":

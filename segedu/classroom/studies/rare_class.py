@@ -125,6 +125,9 @@ def _pictures(name: str, split: str, count: int) -> TensorDataset:
     return pictures(name, split, count, SIZE)
 
 
+SETTINGS = {"seeds": SEEDS, "size": SIZE, "steps": STEPS, "every": EVERY, "recipe": RECIPE.to_dict()}
+
+
 def main() -> None:
     """Run every loss with every seed and record it; some ten minutes on one core."""
     training, held_out = one_class("streets", "train", 256), one_class("streets", "val", 64)
@@ -135,8 +138,7 @@ def main() -> None:
             for seed in SEEDS:
                 figures[arm].append(course(loss, seed, training, held_out))
                 shown.update()
-    settings = {"seeds": SEEDS, "size": SIZE, "steps": STEPS, "every": EVERY, "recipe": RECIPE.to_dict()}
-    print(record.save("rare_class", settings, figures))
+    print(record.save("rare_class", SETTINGS, figures))
 
 
 if __name__ == "__main__":

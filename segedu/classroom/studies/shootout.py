@@ -92,6 +92,15 @@ def scenes(name: str) -> tuple[TensorDataset, TensorDataset]:
     return pictures(name, "train", 256, SIZE), pictures(name, "val", 64, SIZE)
 
 
+SETTINGS = {
+    "seeds": SEEDS,
+    "size": SIZE,
+    "steps": STEPS,
+    "trial": {"seed": TRIAL_SEED, "steps": TRIAL_STEPS, "rates": RATES},
+    "recipe": RECIPE.to_dict(),
+}
+
+
 def main() -> None:
     """Find each net's rate, then train it with every seed on each data set that is here; 17 minutes on one core."""
     there = [name for name in DATA if data.available(name)]
@@ -112,14 +121,7 @@ def main() -> None:
                 for name, runs in scores[source].items():
                     runs.append(judged(learnt(name, seed, training, STEPS[source], rates[name]), held_out))
                     shown.update()
-            settings = {
-                "seeds": SEEDS,
-                "size": SIZE,
-                "steps": STEPS,
-                "trial": {"seed": TRIAL_SEED, "steps": TRIAL_STEPS, "rates": RATES},
-                "recipe": RECIPE.to_dict(),
-            }
-            print(record.save("shootout", settings, {"trials": trials, "rates": rates, "scores": scores}))
+            print(record.save("shootout", SETTINGS, {"trials": trials, "rates": rates, "scores": scores}))
 
 
 if __name__ == "__main__":

@@ -90,6 +90,18 @@ def judged_at_an_eighth(net: BiSeNet, held_out: TensorDataset) -> float:
     return 100 * counts.scores().mean_iou
 
 
+SETTINGS = {
+    "seeds": SEEDS,
+    "more_seeds": MORE_SEEDS,
+    "size": SIZE,
+    "scales": SCALES,
+    "learnt_at": LEARNT_AT,
+    "steps": STEPS,
+    "width": WIDTH,
+    "recipe": RECIPE.to_dict(),
+}
+
+
 def main() -> None:
     """Train every arm, and whole nets at every scale, with every seed and record it; half an hour on one core."""
     training, held_out = pictures("streets", "train", 256, SIZE), pictures("streets", "val", 48, SIZE)
@@ -114,17 +126,7 @@ def main() -> None:
             for arm in MODULES:
                 more[arm].append(judged(learnt(arm, seed, training, STEPS), held_out))
                 shown.update()
-    settings = {
-        "seeds": SEEDS,
-        "more_seeds": MORE_SEEDS,
-        "size": SIZE,
-        "scales": SCALES,
-        "learnt_at": LEARNT_AT,
-        "steps": STEPS,
-        "width": WIDTH,
-        "recipe": RECIPE.to_dict(),
-    }
-    print(record.save("two_paths", settings, {"arms": arms, "scales": at_scales, "more": more}))
+    print(record.save("two_paths", SETTINGS, {"arms": arms, "scales": at_scales, "more": more}))
 
 
 if __name__ == "__main__":

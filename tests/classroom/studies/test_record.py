@@ -2,10 +2,16 @@
 
 import json
 from datetime import date
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 
+from segedu.classroom import studies
 from segedu.classroom.studies import load, record, save
+
+FOLDER = Path(studies.__file__).parent
+STUDIES = sorted(path.stem for path in FOLDER.glob("*.json"))
 
 
 @pytest.fixture
@@ -35,3 +41,14 @@ def test_a_failed_write_leaves_the_last_record(folder):
 def test_a_study_never_run_is_named(folder):
     with pytest.raises(FileNotFoundError, match=r"trial has no record; run it: python -m segedu\.classroom\.studies"):
         load("trial")
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_record_was_taken_by_the_settings_that_stand_in_its_module(name):
+    settings = import_module(f"{studies.__name__}.{name}").SETTINGS
+    assert load(name).settings == json.loads(json.dumps(settings))
+
+
+def test_every_module_that_records_has_a_record():
+    recording = {path.stem for path in FOLDER.glob("*.py") if "record.save" in path.read_text()}
+    assert {*STUDIES} == recording
