@@ -242,9 +242,9 @@ def main() -> None:
         runs = {library: partial(steps, way.loss, logits, target) for library, way in losses[name].items()}
         for library, way in losses[name].items():
             require_agreement(name, library, way, logits, target)
-        peaks = {library: peak(run, logits) for library, run in runs.items()}
         for threads in arguments.threads if on_cpu else [1]:
             torch.set_num_threads(threads)
+            peaks = {library: peak(run, logits) for library, run in runs.items()}
             times = common.interleaved(runs, repeats=5, warm_up=1, in_a_row=4) if on_cpu else by_the_device_clock(runs)
             for library, taken in times.items():
                 rows.append(

@@ -16,6 +16,7 @@ from segedu import cli, trained
 from segedu.cli import sources
 from segedu.data import CAMVID
 from segedu.predict import predict, read_image, write_picture
+from segedu.train import checkpoint
 
 TRAIN = ["train", "fcn32s", "--backbone", "vgg_mini", "--data", "blocks", "--steps", "3", "--batch-size", "2"]
 
@@ -106,10 +107,10 @@ def test_train_evaluate_predict(tmp_path, capsys):
 
 
 def test_a_model_without_a_backbone(tmp_path, capsys):
-    small = ["--data", "blocks", "--steps", "1", "--batch-size", "1", "--size", "32", "48"]
+    small = ["--data", "blocks", "--steps", "1", "--batch-size", "1", "--size", "32", "48", "--option", "width=4"]
     code, out, _ = run(capsys, "train", "unet", *small)
     assert code == 0
-    assert out.startswith("unet, 31,038,")
+    assert out.startswith("unet, 122,")
     assert "into runs/unet-blocks" in out
     assert run(capsys, "evaluate", "runs/unet-blocks")[1].startswith("unet on blocks")
     code, _, err = run(capsys, "train", "unet", *small, "--backbone", "vgg16")
@@ -128,6 +129,20 @@ def test_options_reach_the_recipe_and_the_model(tmp_path, capsys):
     assert len(card.recipe["class_weights"]) == 11
     assert sorted(card.recipe["class_weights"])[5] == pytest.approx(1)  # the median class weighs one
     assert card.size == [32, 48]
+
+
+def test_losses_are_named_and_added(capsys):
+    words = [*TRAIN, "--loss", "cross-entropy+dice", "--output", "sum"]
+    assert run(capsys, *words)[0] == 0
+    kept = checkpoint.load("sum/checkpoint.pt")
+    assert kept["loss"] == "WeightedSum(1 cross-entropy + 1 dice)"
+    assert run(capsys, *TRAIN, "--output", "alone")[0] == 0
+    alone = checkpoint.load("alone/checkpoint.pt")
+    dice = kept["history"]["loss"][0] - alone["history"]["loss"][0]
+    assert 0 < dice <= 1  # before the first update both have the same weights
+    code, _, err = run(capsys, *words, "--loss", "cross-entropy+lovasz", "--resume")
+    assert code == 2
+    assert "was written with loss=WeightedSum(1 cross-entropy + 1 dice), but fit was given loss=WeightedSum(1" in err
 
 
 def test_options_reach_the_architecture(capsys):
@@ -231,6 +246,9 @@ def test_an_interruption_before_the_first_checkpoint_says_so(capsys, monkeypatch
         (["train", "fcn8s", "--backbone", "vgg", "--data", "blocks"], "there is no backbone 'vgg'"),
         (["train", "fcn8s", "--data", "nothing"], "there is no data set 'nothing'"),
         ([*TRAIN, "--class-weights", "even"], "--class-weights is 'even'"),
+        ([*TRAIN, "--loss", "dice+tversky"], "--loss is 'dice+tversky'; join any of cross-entropy, focal"),
+        ([*TRAIN, "--loss", "dice+dice"], "--loss is 'dice+dice'"),
+        ([*TRAIN, "--loss", "dice", "--class-weights", "median-frequency"], "leave out either them or --loss"),
         ([*TRAIN, "--lr", "-1"], "lr is -1.0"),
         ([*TRAIN, "--weights", "mine"], "weights is 'mine'"),
         ([*TRAIN, "--scenes", "9"], "--scenes is 9, but blocks is not painted"),

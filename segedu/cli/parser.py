@@ -63,6 +63,11 @@ def _train(command: argparse.ArgumentParser) -> None:
     recipe.add_argument("--lr", type=float, default=1e-3, help="first learning rate (default: %(default)s)")
     recipe.add_argument("--seed", type=int, default=0, help="of weights, order and augmentation (default: 0)")
     recipe.add_argument("--precision", default="float32", help="float32 (default) or bfloat16")
+    recipe.add_argument(
+        "--loss",
+        metavar="NAME[+NAME]",
+        help="cross-entropy (default), focal, ohem, dice, jaccard or lovasz; joined by +, each counts once",
+    )
     recipe.add_argument("--class-weights", metavar="NAME", help="median-frequency: rare classes weigh more")
     recipe.add_argument("--validate-every", type=int, default=0, metavar="STEPS", help="default: after the last step")
     recipe.add_argument("--checkpoint-every", type=int, default=100, metavar="STEPS", help="default: %(default)s")

@@ -15,15 +15,25 @@ from torch import nn
 from segedu import trained
 from segedu.cli.sources import chosen_device, open_data
 from segedu.data import SegmentationData, class_frequencies, median_frequency_weights
+from segedu.losses import CrossEntropy, DiceLoss, FocalLoss, JaccardLoss, LovaszLoss, OHEMCrossEntropy, WeightedSum
 from segedu.models import create, default_backbone, released
 from segedu.profile import parameters
 from segedu.train import Recipe, distributed, fit
+
+LOSSES: dict[str, type[nn.Module]] = {
+    "cross-entropy": CrossEntropy,
+    "focal": FocalLoss,
+    "ohem": OHEMCrossEntropy,
+    "dice": DiceLoss,
+    "jaccard": JaccardLoss,
+    "lovasz": LovaszLoss,
+}
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Train, print the validation scores, and leave ``checkpoint.pt`` and ``model.pt`` in the output folder."""
     with distributed.process_group(chosen_device(chosen.device)) as device:
-        model, training, recipe, card = prepare(chosen)
+        model, training, recipe, loss, card = prepare(chosen)
         validation = open_data(chosen.data, "val", chosen.size)
         folder = _folder(chosen)
         _say(
@@ -33,7 +43,9 @@ def run(chosen: argparse.Namespace) -> int:
         )
         checkpoint = folder / trained.CHECKPOINT
         with _resumable(checkpoint, chosen.arguments):
-            history = fit(model, training, recipe, validation=validation, device=device, checkpoint=checkpoint)
+            history = fit(
+                model, training, recipe, loss=loss, validation=validation, device=device, checkpoint=checkpoint
+            )
             if distributed.is_main():
                 trained.save(folder / trained.MODEL, model, card)
         scores = history.validation[recipe.steps]
@@ -45,11 +57,12 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 class Prepared(NamedTuple):
-    """What a command line asks to train: a model with its first weights, the data, the recipe, and a card of it all."""
+    """What a command line asks to train: a model with its first weights, and by what; the card says all of it."""
 
     model: nn.Module
     training: SegmentationData
     recipe: Recipe
+    loss: nn.Module | None
     card: trained.Card
 
 
@@ -63,13 +76,13 @@ def prepare(chosen: argparse.Namespace) -> Prepared:
     elif chosen.backbone is None:
         chosen.backbone = default_backbone(chosen.model)
     training = open_data(chosen.data, "train", chosen.size, augment=chosen.augment, scenes=chosen.scenes)
-    recipe = _recipe(chosen)
+    recipe, loss = _recipe(chosen), _loss(chosen)
     torch.manual_seed(recipe.seed)
     try:
         model = create(chosen.model, len(training.classes), chosen.backbone, chosen.weights, **options)
     except TypeError as error:
         raise ValueError(f"{chosen.model} cannot be built with {' '.join(chosen.options)}: {error}") from error
-    return Prepared(model, training, recipe, _card(chosen, training, recipe, options))
+    return Prepared(model, training, recipe, loss, _card(chosen, training, recipe, options))
 
 
 def _options(words: list[str]) -> dict[str, Any]:
@@ -106,6 +119,20 @@ def _recipe(chosen: argparse.Namespace) -> Recipe:
         checkpoint_every=chosen.checkpoint_every,
         workers=chosen.workers,
     )
+
+
+def _loss(chosen: argparse.Namespace) -> nn.Module | None:
+    """The losses that were named, each with a share of one; None is the recipe's cross entropy."""
+    if chosen.loss is None:
+        return None
+    if chosen.class_weights is not None:
+        raise ValueError("--class-weights are for the recipe's own cross entropy; leave out either them or --loss")
+    names = chosen.loss.split("+")
+    for name in names:
+        if name not in LOSSES or names.count(name) > 1:
+            raise ValueError(f"--loss is {chosen.loss!r}; join any of {', '.join(LOSSES)} by +, each once")
+    parts = {name: LOSSES[name]() for name in names}
+    return parts[names[0]] if len(parts) == 1 else WeightedSum({name: (1.0, part) for name, part in parts.items()})
 
 
 def _class_weights(chosen: argparse.Namespace) -> tuple[float, ...] | None:

@@ -52,11 +52,14 @@ def sums_of(loss: Loss, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]
 
 
 def name_of(loss: Loss | None) -> str | None:
-    """What a checkpoint calls a loss: the name of its function or class, None for None."""
+    """What a checkpoint calls a loss: the name of its function, or its class and what that says of itself."""
     if loss is None:
         return None
     if isinstance(loss, partial):
         return name_of(loss.func)
+    said = loss.extra_repr() if isinstance(loss, nn.Module) else ""
+    if said:
+        return f"{type(loss).__qualname__}({said})"
     return str(getattr(loss, "__qualname__", type(loss).__qualname__))
 
 

@@ -83,8 +83,9 @@ def first_losses(words):
             raise Enough
 
     prepared = prepare(parser().parse_args(words, parser_namespace(words)))
+    how = {"loss": prepared.loss, "device": "cpu", "on_step": watch, "progress": False}
     with pytest.raises(Enough):
-        fit(prepared.model, prepared.training, prepared.recipe, device="cpu", on_step=watch, progress=False)
+        fit(prepared.model, prepared.training, prepared.recipe, **how)
     return losses
 
 

@@ -1,0 +1,28 @@
+"""A network of the course is shown on scenes that it has not seen, as it comes."""
+
+import pytest
+import torch
+
+from segedu import models
+from segedu.classroom import figures
+from segedu.classroom.first_look import SIZE, first_look
+from segedu.classroom.trial import pictures
+from segedu.inference import inference
+
+
+def test_pictures_truth_and_prediction_stand_side_by_side(monkeypatch):
+    drawn = {}
+    monkeypatch.setattr(figures, "show_scenes", lambda streets, columns, alt: drawn.update(columns, alt=alt))
+    first_look("fcn8s", scenes=(7,))
+    images, labels = pictures("streets", "val", 8, SIZE)[[7]]
+    with inference(net := models.create("fcn8s", weights="streets").to(images.device)):
+        said = net(images)["out"].argmax(1)
+    assert torch.equal(drawn["picture"], images)
+    assert torch.equal(drawn["truth"], labels)
+    assert torch.equal(drawn["what fcn8s says"], said)
+    assert "fcn8s" in drawn["alt"]
+
+
+def test_a_network_without_weights_is_named():
+    with pytest.raises(FileNotFoundError, match="no weights 'streets' of deeplabv2"):
+        first_look("deeplabv2")
