@@ -1,4 +1,4 @@
-"""What a network of the course says before the reader has trained anything."""
+"""What networks of the course say before the reader has trained anything."""
 
 from segedu import data, models
 from segedu.classroom import figures
@@ -8,19 +8,20 @@ from segedu.inference import inference
 SIZE = (96, 128)  # what those networks learnt on
 
 
-def first_look(name: str, scenes: tuple[int, ...] = (2, 5)) -> None:
-    """Draw painted streets, their truth, and what ``create(name, weights="streets")`` says of them.
+def first_look(*names: str, scenes: tuple[int, ...] = (2, 5)) -> None:
+    """Draw painted streets, their truth, and what ``create(name, weights="streets")`` says of them for each name.
 
     ``scenes`` are numbers of the split *val*, of which no network of the course has seen any. Raises what ``create``
     raises for a name without weights.
     """
-    net = models.create(name, weights="streets")
     images, labels = pictures("streets", "val", max(scenes) + 1, SIZE)[[*scenes]]
-    net.to(images.device)
-    with inference(net):
-        said = net(images)["out"].argmax(1)
+    said = {}
+    for name in names:
+        net = models.create(name, weights="streets").to(images.device)
+        with inference(net):
+            said[f"what {name} says"] = net(images)["out"].argmax(1)
     figures.show_scenes(
         data.load("streets", split="val", size=SIZE),
-        {"picture": images, "truth": labels, f"what {name} says": said},
-        alt=f"painted street scenes, their label maps, and what the {name} that comes with the course says of them",
+        {"picture": images, "truth": labels, **said},
+        alt=f"painted street scenes, their label maps, and {' and '.join(said)} of them, as it comes with the course",
     )

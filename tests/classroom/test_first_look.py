@@ -10,17 +10,17 @@ from segedu.classroom.trial import pictures
 from segedu.inference import inference
 
 
-def test_pictures_truth_and_prediction_stand_side_by_side(monkeypatch):
+def test_pictures_truth_and_predictions_stand_side_by_side(monkeypatch):
     drawn = {}
     monkeypatch.setattr(figures, "show_scenes", lambda streets, columns, alt: drawn.update(columns, alt=alt))
-    first_look("fcn8s", scenes=(7,))
+    first_look("fcn8s", "segnet", scenes=(7,))
     images, labels = pictures("streets", "val", 8, SIZE)[[7]]
-    with inference(net := models.create("fcn8s", weights="streets").to(images.device)):
-        said = net(images)["out"].argmax(1)
     assert torch.equal(drawn["picture"], images)
     assert torch.equal(drawn["truth"], labels)
-    assert torch.equal(drawn["what fcn8s says"], said)
-    assert "fcn8s" in drawn["alt"]
+    for name in ("fcn8s", "segnet"):
+        with inference(net := models.create(name, weights="streets").to(images.device)):
+            assert torch.equal(drawn[f"what {name} says"], net(images)["out"].argmax(1))
+        assert f"what {name} says" in drawn["alt"]
 
 
 def test_a_network_without_weights_is_named():

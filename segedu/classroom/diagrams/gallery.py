@@ -1,4 +1,4 @@
-"""The course's diagrams as they stand outside the lessons: one of each architecture, drawn from the live model."""
+"""The course's diagrams as they stand outside the lessons, drawn from the live models and the live painter."""
 
 from collections.abc import Callable, Iterator
 from typing import cast
@@ -6,7 +6,7 @@ from typing import cast
 import torch
 from matplotlib.figure import Figure
 
-from segedu import models
+from segedu import data, models
 from segedu.classroom import diagrams, figures
 from segedu.classroom.diagrams.score_fusion import Fuses
 from segedu.classroom.vector import svg
@@ -14,6 +14,10 @@ from segedu.models.bisenet import BiSeNet
 from segedu.models.unet import UShape
 
 MAP = torch.tensor([[3, 1, 0, 2], [0, 2, 5, 1], [4, 0, 1, 7], [2, 6, 0, 3]])  # maxima in four different corners
+
+
+def _label_map() -> None:
+    diagrams.label_map(data.load("streets", split="val", size=(96, 128)), 2, corner=(54, 36))
 
 
 def _fcn() -> None:
@@ -34,6 +38,7 @@ def _bisenet() -> None:
 
 
 GALLERY: dict[str, tuple[str, Callable[[], None]]] = {
+    "label_map": ("A label map: a name for every pixel", _label_map),
     "fcn_fusion": ("FCN: scores of three strides, added step by step", _fcn),
     "unet": ("U-Net: down, up, and what is copied across", _unet),
     "segnet_unpooling": ("SegNet: maxima, their offsets, and the way back", lambda: diagrams.unpooling(MAP)),
