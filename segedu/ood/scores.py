@@ -10,9 +10,6 @@ from segedu.losses.chunks import chunks
 from segedu.losses.inputs import arithmetic_dtype, check_logits
 from segedu.losses.powers import scratch
 
-# exp of this is 0 in float32 and in float64, and 0 times this is 0: of minus infinity only the former can be said.
-_NOWHERE = -1e4
-
 
 class OODScores(NamedTuple):
     """Four scores of each pixel, ``(N, H, W)`` each: the higher, the less it looks like what the net was trained on."""
@@ -50,11 +47,11 @@ def ood_scores(logits: Tensor, temperature: float = 1.0) -> OODScores:
     for images, run in chunks(pixels):
         values = pixels[images, :, run]
         top = values.amax(1, keepdim=True).to(maps.dtype)
-        below = torch.sub(values, top, out=rooms[0](values)).clamp_(min=_NOWHERE)
+        below = torch.sub(values, top, out=rooms[0](values))
         if temperature != 1:
             below.div_(temperature)
         powers = torch.exp(below, out=rooms[1](values))
-        total, spread = powers.sum(1), below.mul_(powers).sum(1)
+        total, spread = powers.sum(1), below.mul_(powers).nansum(1)  # 0 times minus infinity: a class ruled out
         largest, log_total = top.squeeze(1), total.log()
         maps[0, images, run] = (total - 1) / total
         maps[1, images, run] = -largest
