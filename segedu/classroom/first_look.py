@@ -1,5 +1,7 @@
 """What networks of the course say before the reader has trained anything."""
 
+import torch
+
 from segedu import data, models
 from segedu.classroom import figures
 from segedu.classroom.trial import pictures
@@ -16,8 +18,9 @@ def first_look(*names: str, scenes: tuple[int, ...] = (2, 5)) -> None:
     """
     images, labels = pictures("streets", "val", max(scenes) + 1, SIZE)[[*scenes]]
     said = {}
-    for name in names:
-        net = models.create(name, weights="streets").to(images.device)
+    with torch.random.fork_rng(devices=[]):  # a look changes nothing that the lesson draws after it
+        nets = {name: models.create(name, weights="streets").to(images.device) for name in names}
+    for name, net in nets.items():
         with inference(net):
             said[f"what {name} says"] = net(images)["out"].argmax(1)
     figures.show_scenes(
