@@ -17,7 +17,7 @@ Small networks that were trained here, from random weights, on painted streets o
 Beside each file of weights lies its card, a file of JSON: what builds the network, the recipe, the loss of every step,
 the scores class by class, and the sha256 that is checked before the weights are used. Scores are per cent, on the first
 200 scenes of the split *val*, which no network was trained on. They compare these files, not the architectures:
-steps and batches differ. Lesson 08 compares on equal terms.
+one seed each, and a rate of learning that nobody tuned. Lesson 08 compares on equal terms.
 
 """
 
