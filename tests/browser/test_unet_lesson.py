@@ -24,4 +24,5 @@ def test_the_lesson_runs_and_its_explorers_answer(lesson, photographed):
     expect(explorer.words).to_contain_text("As trained: every skip × 1.")
     explorer.select("look at").select_option("skip 3")
     expect(explorer.words).to_contain_text("Skip 3 alone at 0: ")
+    expect(explorer.words).to_contain_text("IoU of Pavement")
     photographed(explorer, "skip_surgery_streets")
