@@ -107,10 +107,10 @@ def test_train_evaluate_predict(tmp_path, capsys):
 
 
 def test_a_model_without_a_backbone(tmp_path, capsys):
-    small = ["--data", "blocks", "--steps", "1", "--batch-size", "1", "--size", "32", "48", "--option", "width=4"]
+    small = ["--data", "blocks", "--steps", "1", "--batch-size", "1", "--size", "32", "48"]
     code, out, _ = run(capsys, "train", "unet", *small)
     assert code == 0
-    assert out.startswith("unet, 122,")
+    assert out.startswith("unet, 31,038,")
     assert "into runs/unet-blocks" in out
     assert run(capsys, "evaluate", "runs/unet-blocks")[1].startswith("unet on blocks")
     code, _, err = run(capsys, "train", "unet", *small, "--backbone", "vgg16")
@@ -120,7 +120,7 @@ def test_a_model_without_a_backbone(tmp_path, capsys):
 
 def test_options_reach_the_recipe_and_the_model(tmp_path, capsys):
     options = ["--size", "32", "48", "--lr", "0.02", "--optimizer", "sgd", "--seed", "5", "--channels-last"]
-    options += ["--precision", "bfloat16", "--class-weights", "median-frequency"]
+    options += ["--precision", "bfloat16", "--class-weights", "median-frequency", "--loss", "cross-entropy"]
     code, _, _ = run(capsys, *TRAIN, *options, "--output", tmp_path / "mine")
     assert code == 0
     _, card = trained.load(tmp_path / "mine")

@@ -26,5 +26,5 @@ def first_look(*names: str, scenes: tuple[int, ...] = (2, 5)) -> None:
     figures.show_scenes(
         data.load("streets", split="val", size=SIZE),
         {"picture": images, "truth": labels, **said},
-        alt=f"painted street scenes, their label maps, and {' and '.join(said)} of them, as it comes with the course",
+        alt=f"painted street scenes, their label maps, and {' and '.join(said)} of them",
     )

@@ -65,6 +65,7 @@ def _train(command: argparse.ArgumentParser) -> None:
     recipe.add_argument("--precision", default="float32", help="float32 (default) or bfloat16")
     recipe.add_argument(
         "--loss",
+        default="cross-entropy",
         metavar="NAME[+NAME]",
         help="cross-entropy (default), focal, ohem, dice, jaccard or lovasz; joined by +, each counts once",
     )

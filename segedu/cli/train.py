@@ -122,11 +122,11 @@ def _recipe(chosen: argparse.Namespace) -> Recipe:
 
 
 def _loss(chosen: argparse.Namespace) -> nn.Module | None:
-    """The losses that were named, each with a share of one; None is the recipe's cross entropy."""
-    if chosen.loss is None:
+    """The losses that were named, each with a share of one; None, for cross entropy alone, is the recipe's own."""
+    if chosen.loss == "cross-entropy":
         return None
     if chosen.class_weights is not None:
-        raise ValueError("--class-weights are for the recipe's own cross entropy; leave out either them or --loss")
+        raise ValueError("--class-weights are for cross entropy alone; leave out either them or --loss")
     names = chosen.loss.split("+")
     for name in names:
         if name not in LOSSES or names.count(name) > 1:

@@ -1,4 +1,4 @@
-"""The study of few pictures: its parts, and that its record was taken by the settings that stand in the module."""
+"""The study of few pictures: its parts, and that its record is whole."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The study of output strides: its parts, and that its record was taken by the settings that stand in the module."""
+"""The study of output strides: its parts, and that its record is whole."""
 
 import math
 
