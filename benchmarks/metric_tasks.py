@@ -41,7 +41,7 @@ def run(description: str | None, tasks: Callable[[], Mapping[str, Mapping[str, W
     for threads in (1, 2):
         torch.set_num_threads(threads)
         for task, ways in tasks().items():
-            times = common.interleaved(ways, repeats)
+            times = common.interleaved(ways, repeats, in_a_row=4)
             for name, time in times.items():
                 rows.append(
                     {

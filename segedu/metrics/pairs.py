@@ -12,7 +12,7 @@ from segedu.metrics.inputs import stray_sentence
 CPU_CHUNK = 32_000
 
 BYTES_CHUNK = 2**18
-"""Pixels counted at a time among all pairs of bytes, whose table is larger."""
+"""Pixels counted at a time where both labels are bytes, whose table is larger."""
 
 
 def pair_counts(
@@ -46,6 +46,16 @@ def pair_counts(
     return counts[:-1].view(groups, side, side)
 
 
+def image_pair_counts(predictions: Tensor, target: Tensor, num_classes: int, ignore_index: int) -> Tensor:
+    """``pair_counts`` of each image by itself: two label maps ``(N, H, W) -> (N, K + 2, K + 2)`` int64."""
+    if target.device.type == "cpu" and target.numel() > len(target) * CPU_CHUNK:
+        # Large images one by one: without groups, bytes are counted the faster way.
+        each = [pair_counts(*maps, num_classes, ignore_index)[0] for maps in zip(predictions, target, strict=True)]
+        return torch.stack(each)
+    image = torch.arange(len(target), dtype=torch.int32, device=target.device).view(-1, 1, 1).expand_as(target)
+    return pair_counts(predictions, target, num_classes, ignore_index, image, len(target))
+
+
 def _are_bytes(labels: Tensor) -> bool:
     """Does every label fit one?"""
     if labels.dtype == torch.uint8 or not labels.numel():
@@ -55,22 +65,26 @@ def _are_bytes(labels: Tensor) -> bool:
 
 
 def _from_bytes(predictions: Tensor, target: Tensor, num_classes: int, ignore_index: int) -> Tensor:
-    """The table ``(K + 2, K + 2)`` of labels in 0..255: all pairs of bytes are counted, and sorted out afterwards.
+    """The table ``(K + 2, K + 2)`` of labels in 0..255: a row is counted for every byte, and sorted out afterwards.
 
-    What is void or no class then costs nothing at the pixels, which halves the time.
+    What is void or no class in the target then costs nothing at the pixels, and what is no class in the predictions
+    one operation on bytes. Keys of 16 bits are half the memory of those of 32; more than 127 classes need the latter.
     """
-    table = torch.zeros(256 * 256, dtype=torch.int64, device=target.device)
-    room = torch.empty(2, min(BYTES_CHUNK, target.numel()), dtype=torch.int32, device=target.device)
-    for pieces in zip(*(torch.split(each.flatten(), BYTES_CHUNK) for each in (target, predictions)), strict=True):
-        # By way of bytes: PyTorch turns int64 into uint8, and that into int32, in less time than into int32 at once.
-        row, column = (place[: len(piece)].copy_(piece.byte()) for place, piece in zip(room, pieces, strict=True))
-        table += histogram(row.mul_(256).add_(column), len(table))
-    table = table.view(256, 256)
+    side = num_classes + 1
+    keys = torch.int16 if 256 * side <= 2**15 else torch.int32
+    table = torch.zeros(256 * side, dtype=torch.int64, device=target.device)
+    pieces = (torch.split(each.flatten(), BYTES_CHUNK) for each in (target, predictions))
+    for truth, called in zip(*pieces, strict=True):
+        # By way of bytes: PyTorch turns int64 into uint8, and that into int16, in less time than into int16 at once.
+        columns = called.byte().clamp(max=min(num_classes, 255))
+        table += histogram(truth.byte().to(keys).mul_(side).add_(columns), len(table))
+    rows = table.view(256, side)
     if 0 <= ignore_index <= 255:
-        table[ignore_index] = 0
-    places = torch.arange(256, device=target.device).clamp_(max=num_classes) + 1
-    rows = table.new_zeros(num_classes + 2, 256).index_add_(0, places, table)
-    return table.new_zeros(num_classes + 2, num_classes + 2).index_add_(1, places, rows)
+        rows[ignore_index] = 0
+    pairs = table.new_zeros(num_classes + 2, num_classes + 2)
+    pairs[1 : min(num_classes, 256) + 1, 1:] = rows[:num_classes]
+    pairs[-1, 1:] = rows[num_classes:].sum(0)
+    return pairs
 
 
 def classes_of(pairs: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from segedu.metrics.image_means import means_over_images, quotients_over_images
 from segedu.metrics.inputs import checked_num_classes, image_maps
-from segedu.metrics.pairs import classes_of, pair_counts, refuse_strays
+from segedu.metrics.pairs import classes_of, image_pair_counts, refuse_strays
 from segedu.metrics.tally import Tally
 
 
@@ -63,8 +63,7 @@ class PerImageIoU(Tally):
         hold up the queue, that complaint comes from ``scores``.
         """
         predictions, target = image_maps(predictions, target, self.num_classes)
-        image = torch.arange(len(target), dtype=torch.int32, device=target.device).view(-1, 1, 1).expand_as(target)
-        pairs = pair_counts(predictions, target, self.num_classes, self.ignore_index, image, len(target))
+        pairs = image_pair_counts(predictions, target, self.num_classes, self.ignore_index)
         if target.device.type == "cpu":
             refuse_strays(pairs, self.ignore_index)
         counts = classes_of(pairs)
