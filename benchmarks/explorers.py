@@ -39,6 +39,17 @@ class Setup(NamedTuple):
 
 
 SETUPS = {
+    "pixels": Setup(
+        """
+from segedu import data
+from segedu.classroom.explorers import Pixels
+
+streets = data.load("streets", split="val", size=(96, 128))
+images, labels = streets.batch(range(6))
+Pixels(images, labels, streets.classes, streets.palette, streets.mean, streets.std)
+""",
+        ("cell, pixels", "image"),
+    ),
     "fusion": Setup(
         """
 import torch
@@ -117,6 +128,37 @@ TwoPathsExplorer(model, images, labels, streets.classes, streets.palette, street
     "loss landscape": Setup(
         "from segedu.classroom.explorers import LossLandscape\nLossLandscape()",
         ("p", "object, %"),
+    ),
+    "budget": Setup(
+        """
+from segedu.classroom import studies
+from segedu.classroom.explorers import Budget
+from segedu.classroom.explorers.budget_ranking import Entrant
+from segedu.classroom.studies import shootout
+from segedu.profile import macs
+
+nets = {name: entry.small() for name, entry in shootout.NETS.items()}
+entrants = [
+    Entrant(name, shootout.TAGS[name], shootout.carried(net), macs(net, (96, 128)), place << 20, 20.0 + place)
+    for place, (name, net) in enumerate(nets.items(), 1)
+]
+Budget(entrants, studies.load("shootout").figures["scores"])
+""",
+        ("multiply-adds, M", "memory, MiB"),
+    ),
+    "unknowns": Setup(
+        """
+from segedu import data
+from segedu.classroom.explorers import Unknowns
+from segedu.models import create
+
+streets = data.load("streets", split="val", size=(96, 128), unknown_object=1.0)
+images, labels = streets.batch(range(8))
+unknown = streets.unknown_mask(range(8))
+model = create("fcn8s", weights="streets")
+Unknowns(model, images, labels, unknown, streets.classes, streets.palette, streets.mean, streets.std)
+""",
+        ("known flagged, %", "scene"),
     ),
     "aspp": Setup(
         "from segedu.classroom.explorers import ASPPExplorer\nASPPExplorer()",

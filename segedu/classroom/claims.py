@@ -13,7 +13,7 @@ from segedu.classroom import display, verdict_table
 from segedu.classroom.notes import CLAIMS, Claim
 from segedu.classroom.verdict import Evidence, Verdict
 
-__all__ = ["Evidence", "Verdict", "descends", "descends_by_factor", "judge", "ordered", "spread", "verdicts"]
+__all__ = ["Evidence", "Verdict", "descends", "descends_by_factor", "judge", "ordered", "seen", "spread", "verdicts"]
 
 _judged: dict[str, Verdict] = {}
 
@@ -83,6 +83,18 @@ def descends_by_factor(quantity: str, values: Mapping[str, float], *, factor: fl
         )
     text = f"{quantity}: {' > '.join(values)}, each step by a factor of more than {factor:g}"
     return Evidence(text, all(float(a) > factor * float(b) for a, b in steps), role)
+
+
+def seen(facts: Mapping[str, bool], data: str) -> None:
+    """Print each sentence that was measured to hold on the pictures that ``data`` names.
+
+    The prose of a lesson is written for the painted streets. There a sentence that does not hold stops the lesson with
+    an ``AssertionError``; of other pictures it is printed that it does not hold on them, and the lesson goes on.
+    """
+    for sentence, holds in facts.items():
+        if not holds and data == "streets":
+            raise AssertionError(f"not so any more: {sentence}")
+        print(sentence if holds else f"not on {data}: {sentence}")
 
 
 def spread(values: Sequence[float], digits: int = 3) -> str:

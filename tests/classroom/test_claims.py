@@ -171,3 +171,16 @@ def test_descends_by_factor():
 
 def test_spread_uses_the_sample_deviation():
     assert claims.spread([1.0, 2.0, 3.0]) == "2.000 ± 1.000 (3 seeds)"
+
+
+def test_a_sentence_about_the_streets_has_to_hold_there_and_is_marked_elsewhere(capsys):
+    facts = {"poles are thin": True, "cars are red": False}
+    claims.seen({"poles are thin": True}, "streets")
+    claims.seen(facts, "camvid")
+    assert capsys.readouterr().out.splitlines() == [
+        "poles are thin",
+        "poles are thin",
+        "not on camvid: cars are red",
+    ]
+    with pytest.raises(AssertionError, match="cars are red"):
+        claims.seen(facts, "streets")
