@@ -62,7 +62,7 @@ def say_skip(shown: Operation, name: str) -> str:
     left = shown.without
     return (
         f"Skip {shown.skip + 1} alone at 0: IoU {share(left.iou)}, boundary F1 {share(left.boundary_f1)}. Its worth is "
-        f"what the margin of {name} then loses; point at a picture for the numbers there."
+        f"what {name}'s lead over the best other class, its margin, then loses; point at a picture for numbers."
     )
 
 
