@@ -92,6 +92,6 @@ full_size_accuracy = Exercise(
     observe=one_number,
     learnt=(
         "every pixel with a label is judged, at the size at which it is labelled, and the class is chosen last. The "
-        "enlargement has a price, and it belongs into the time that is reported beside the score."
+        "enlargement has a price, and it belongs in the time that is reported beside the score."
     ),
 )

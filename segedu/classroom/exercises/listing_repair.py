@@ -62,7 +62,7 @@ def _effect(returned: Any) -> Observed:
         (read, shape[1]) for read, shape in zip(watch.read, watch.made, strict=True) if shape[-2:] == torch.Size(CELLS)
     ]
     return {
-        "the number of names that weights have beyond their first": torch.tensor(len(names) - len(weights)),
+        "the number of weights that are registered a second time": torch.tensor(len(names) - len(weights)),
         "the number of weights without a gradient": torch.tensor(sum(one.grad is None for one in weights)),
         "the number of batch norms that run": torch.tensor(watch.norms),
         "the number of convolutions on the full picture": torch.tensor(len(at_full_size)),
