@@ -75,9 +75,8 @@ def _from_bytes(predictions: Tensor, target: Tensor, num_classes: int, ignore_in
     table = torch.zeros(256 * side, dtype=torch.int64, device=target.device)
     pieces = (torch.split(each.flatten(), BYTES_CHUNK) for each in (target, predictions))
     for truth, called in zip(*pieces, strict=True):
-        # By way of bytes: PyTorch turns int64 into uint8, and that into int16, in less time than into int16 at once.
         columns = called.byte().clamp(max=min(num_classes, 255))
-        table += histogram(truth.byte().to(keys).mul_(side).add_(columns), len(table))
+        table += histogram(truth.to(keys, copy=True).mul_(side).add_(columns), len(table))
     rows = table.view(256, side)
     if 0 <= ignore_index <= 255:
         rows[ignore_index] = 0

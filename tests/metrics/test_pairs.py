@@ -1,11 +1,12 @@
 """Counting pairs: labels that fit a byte are counted another way than others, and give the same table."""
 
+import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from segedu.metrics import pairs
-from segedu.metrics.pairs import pair_counts
+from segedu.metrics.pairs import image_pair_counts, pair_counts
 
 
 @settings(deadline=None, max_examples=25)
@@ -32,12 +33,28 @@ def test_bytes_and_brute_force(pixels, classes, ignore_index, lowest, highest, d
     for row, column in zip(truth.tolist(), called.tolist(), strict=True):
         if row != ignore_index:
             expected[min(max(row, -1), classes) + 1, min(max(column, -1), classes) + 1] += 1
+    untouched = called.clone(), truth.clone()
     before, pairs.BYTES_CHUNK = pairs.BYTES_CHUNK, chunk
     try:
         [counts] = pair_counts(called, truth, classes, ignore_index)
     finally:
         pairs.BYTES_CHUNK = before
     assert torch.equal(counts, expected)
+    assert torch.equal(called, untouched[0])
+    assert torch.equal(truth, untouched[1])
     if pixels:
         grouped = pair_counts(called, truth, classes, ignore_index, torch.zeros_like(truth), 1)
         assert torch.equal(grouped[0], expected)
+
+
+@pytest.mark.parametrize(("dtype", "lowest"), [(torch.uint8, 0), (torch.int16, 0), (torch.int16, -1)])
+@pytest.mark.parametrize("images", [0, 1, 3])
+def test_images_one_by_one_and_all_in_groups(monkeypatch, dtype, lowest, images):
+    """Large images are counted one by one, small ones together: the tables are the same, and those of each image."""
+    generator = torch.Generator().manual_seed(images)
+    called, truth = torch.randint(lowest, 5, (2, images, 6, 7), generator=generator).to(dtype)
+    together = image_pair_counts(called, truth, 4, 2)
+    monkeypatch.setattr(pairs, "CPU_CHUNK", 20)
+    assert torch.equal(image_pair_counts(called, truth, 4, 2), together)
+    for one, *maps in zip(together, called, truth, strict=True):
+        assert torch.equal(one, pair_counts(*maps, 4, 2)[0])

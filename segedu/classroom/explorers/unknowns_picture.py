@@ -125,7 +125,8 @@ class UnknownsPicture:
         left, y = self._left(1), self._top(0) + self._panel[1] + LINE / 2
         yield text((left, y), number(low))
         yield text((left + PANEL, y), number(high), align="right")
-        start, length = left + LETTER * 8, PANEL - 2 * LETTER * 8
+        room = LETTER * 9  # beside the scale, for a number such as 1.19e−07
+        start, length = left + room, PANEL - 2 * room
         yield cells((start, y - 6, length, 12), np.arange(len(HEAT), dtype=np.uint8)[None], HEAT)
         yield rectangle((start, y - 6, length, 12), stroke="border")
         at = start + length * min(max((shown.threshold - low) / (high - low), 0), 1)
