@@ -167,7 +167,10 @@ def ignored_output_is_asserted(lesson):
 
 
 def asserts(source: str) -> bool:
-    return any(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(source)))
+    """By a statement, or by ``claims.seen``, which raises the same."""
+    nodes = list(ast.walk(ast.parse(source)))
+    called = [ast.unparse(node.func) for node in nodes if isinstance(node, ast.Call)]
+    return "claims.seen" in called or any(isinstance(node, ast.Assert) for node in nodes)
 
 
 def plain_python(lesson):
