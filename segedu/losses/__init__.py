@@ -3,7 +3,7 @@
 Void pixels (``ignore_index``) are removed before anything is looked up, so they add nothing to the value, to the
 gradient or to the mean's denominator; when nothing is valid the loss is 0 and so is its gradient.
 
-On the CPU the memory of one large gradient is kept for the next; ``release_memory`` gives it back.
+On the CPU the memory of the last large gradients is kept for the next; ``release_memory`` gives it back.
 """
 
 from segedu.losses.binary import (

@@ -153,19 +153,19 @@ class SigmoidFocal(NamedTuple):
         """
         value, slope, sign, toward = place
         sign.copy_(against)
-        miss = torch.mul(logits, sign, out=slope)
-        torch.clamp(miss, min=0, out=value)
-        rest = torch.abs(miss, out=toward).neg_().exp_().log1p_()
-        value.add_(rest)
-        miss.sigmoid_()
+        miss = torch.mul(logits, sign, out=value)
+        wrong = torch.sigmoid(miss, out=slope)
+        # The lesser of q and 1 - q is the one that keeps all its digits in log1p, and it needs no second exponential.
+        rest = torch.minimum(torch.sub(1, wrong, out=toward), wrong, out=toward).neg_().log1p_()
+        value.clamp_(min=0).sub_(rest)
         weight = self._weigh(sign)
         if self.gamma == 0:
-            toward.copy_(miss)
-            factor = miss.copy_(weight)
+            toward.copy_(wrong)
+            factor = wrong.copy_(weight)
         else:
-            torch.addcmul(value, miss, value, value=-1, out=toward)
-            torch.add(miss, toward, alpha=self.gamma, out=toward)
-            factor = miss.pow_(self.gamma).mul_(weight)
+            torch.addcmul(value, wrong, value, value=-1, out=toward)
+            torch.add(wrong, toward, alpha=self.gamma, out=toward)
+            factor = wrong.pow_(self.gamma).mul_(weight)
         value.mul_(factor).abs_()
         slope.mul_(toward)
 

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from segedu.losses.inputs import accumulator, arithmetic_dtype
+from segedu.losses.pages import gradient_like
 
-_PIECE = 2**16  # values worked on at once: 256 KiB of float32, so that a handful of temporaries fit the L2 cache
+_PIECE = 2**17  # values worked on at once: few calls for each value, and temporaries that stay near the processor
 
 
 class Place(NamedTuple):
@@ -61,24 +62,30 @@ class Elementwise(NamedTuple):
 
 
 class _Saved(torch.autograd.Function):
-    """A function whose second output is the derivative of its values, element by element."""
+    """A function whose second output is the derivative of its values, element by element.
+
+    The derivatives become the gradient in their own memory, so a second backward pass works them out anew.
+    """
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-        _, ctx.plain, *tensors = inputs
-        ctx.mark_non_differentiable(output[1])
+        ctx.terms, ctx.plain, *tensors = inputs
+        ctx.slope = output[1]
+        ctx.mark_non_differentiable(ctx.slope)
         ctx.set_materialize_grads(False)  # else autograd fills a map with zeros for the slopes
-        ctx.save_for_backward(output[1], *tensors)
+        ctx.save_for_backward(*tensors)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor | None, _: None) -> tuple[Tensor | None, ...]:
-        slope, x, *given = ctx.saved_tensors
+        x, *given = ctx.saved_tensors
+        slope, ctx.slope = ctx.slope, None
         if gradient is None:
             found = None
         elif torch.is_grad_enabled():
             found = torch.autograd.grad(ctx.plain(x, *given), x, gradient, create_graph=True)[0]
         else:
-            found = (gradient * slope).to(x.dtype)
+            slope = _Map.forward(ctx.terms, None, x, *given)[1] if slope is None else slope
+            found = slope.mul_(gradient).to(x.dtype)
         return None, None, found, *(None for _ in given)
 
 
@@ -87,7 +94,7 @@ class _Map(_Saved):
 
     @staticmethod
     def forward(terms: Any, plain: Any, x: Tensor, *given: Tensor) -> tuple[Tensor, Tensor]:
-        value, slope = (torch.empty(x.shape, dtype=arithmetic_dtype(x), device=x.device) for _ in range(2))
+        value, slope = torch.empty(x.shape, dtype=arithmetic_dtype(x), device=x.device), _slope_of(x)
         pieces = torch.split(value.view(-1), _piece(x))
         for (place, part, others), piece in zip(_places(slope, x, given), pieces, strict=True):
             terms(place._replace(value=piece), part, *others)
@@ -99,7 +106,7 @@ class _Sum(_Saved):
 
     @staticmethod
     def forward(terms: Any, plain: Any, x: Tensor, *given: Tensor) -> tuple[Tensor, Tensor]:
-        slope = torch.empty(x.shape, dtype=arithmetic_dtype(x), device=x.device)
+        slope = _slope_of(x)
         total = slope.new_zeros((), dtype=accumulator(x))
         for place, part, others in _places(slope, x, given):
             terms(place, part, *others)
@@ -107,9 +114,14 @@ class _Sum(_Saved):
         return total.to(slope.dtype), slope
 
 
+def _slope_of(x: Tensor) -> Tensor:
+    """Memory for the derivative at each element, in the type of arithmetic."""
+    return gradient_like(x, dtype=arithmetic_dtype(x), memory_format=torch.contiguous_format)
+
+
 def _places(slope: Tensor, x: Tensor, given: Sequence[Tensor]) -> Iterator[tuple[Place, Tensor, list[Tensor]]]:
     """Piece by piece: where to write the derivative, beside memory that is used again, and what there is to read."""
-    room = torch.empty(3, min(_piece(x), x.numel()), dtype=slope.dtype, device=x.device)
+    room = gradient_like(slope.view(-1)[: _piece(x)].expand(3, -1), memory_format=torch.contiguous_format)
     for part, derivative, *others in zip(
         *(torch.split(tensor.reshape(-1), _piece(x)) for tensor in (x, slope, *given)), strict=True
     ):

@@ -2,7 +2,8 @@
 
 PyTorch gives large memory on the CPU back to the system when a tensor dies, so every step's gradient is new memory, and
 the first write to each of its pages stops the processor until the system has found and cleared one: of a region loss's
-step that was a third. Here the memory of one gradient that died is kept for the next, as PyTorch does on a GPU.
+step that was a third. Here the memory of what died is kept for the next, as PyTorch does on a GPU: of three, for a
+loss of one class needs a gradient and a place to work in, and a sum of two losses may add one more.
 """
 
 import ctypes
@@ -12,50 +13,64 @@ import sys
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import Any
 
 import torch
 from torch import Tensor
 
-_LEAST, _MOST = 2**23, 2**28
-"""In bytes: below, PyTorch keeps memory itself; above, the system had better have it back."""
+_LEAST, _MOST = 2**20, 2**28
+"""In bytes: below, PyTorch keeps memory itself; above, all together, the system had better have it back."""
 
-_spare: deque[Tensor] = deque(maxlen=1)
-"""What the last gradient that died was worked out in; appending and popping are one step to every thread."""
+_spare: deque[Tensor] = deque(maxlen=3)
+"""What died last, the oldest first; appending and popping are one step to every thread."""
 
 
-def gradient_like(logits: Tensor) -> Tensor:
+def gradient_like(logits: Tensor, **layout: Any) -> Tensor:
     """``torch.empty_like``, for large gradients on the CPU in the memory of one that died, if it was of the same size.
 
-    Memory is free for the next when no tensor shares it any longer, whoever held the last of them.
+    ``layout`` is what ``empty_like`` takes. Memory is free for the next when no tensor shares it any longer, whoever
+    held the last of them.
     """
-    size = logits.numel() * logits.element_size()
-    if type(logits) is not Tensor or logits.device.type != "cpu" or not _LEAST <= size <= _MOST:
-        return torch.empty_like(logits)
-    layout = torch.empty_like(logits, device="meta")
-    gradient = torch.empty(0, dtype=logits.dtype, device="cpu")
-    return gradient.set_(_lent(_block(size), logits.dtype), 0, layout.shape, layout.stride())
+    if type(logits) is not Tensor or logits.device.type != "cpu":
+        return torch.empty_like(logits, **layout)
+    plan = torch.empty_like(logits, device="meta", **layout)
+    size = plan.numel() * plan.element_size()
+    if not _LEAST <= size <= _MOST:
+        return torch.empty_like(logits, **layout)
+    gradient = torch.empty(0, dtype=plan.dtype, device="cpu")
+    return gradient.set_(_lent(_block(size), plan.dtype), 0, plan.shape, plan.stride())
 
 
 def release_memory() -> None:
-    """Give the memory that is kept for the next gradient, 256 MiB at the most, back to the system."""
+    """Give the memory that is kept for the next gradients, 256 MiB at the most, back to the system."""
     _spare.clear()
 
 
 def _block(size: int) -> Tensor:
-    """Bytes to lend: the spare ones, or new ones."""
-    try:
-        block = _spare.pop()
-    except IndexError:
-        return _in_large_pages(size)
-    return block if block.numel() == size else _in_large_pages(size)
+    """Bytes to lend: spare ones, or new ones."""
+    with suppress(IndexError):  # another thread took the last
+        for _ in range(len(_spare)):
+            block = _spare.pop()
+            if block.numel() == size:
+                return block
+            _spare.appendleft(block)
+    return _in_large_pages(size)
 
 
 def _lent(block: Tensor, dtype: torch.dtype) -> torch.UntypedStorage:
-    """A storage over the block, which becomes the spare one when the storage dies."""
+    """A storage over the block, which becomes a spare one when the storage dies."""
     view = (ctypes.c_char * block.numel()).from_address(block.data_ptr())
-    weakref.finalize(view, _spare.append, block).atexit = False
+    weakref.finalize(view, _keep, block).atexit = False
     return torch.frombuffer(view, dtype=dtype).untyped_storage()
+
+
+def _keep(block: Tensor) -> None:
+    """Make the block a spare one, and let go of the oldest that are too much with it."""
+    _spare.append(block)
+    with suppress(IndexError):  # another thread took them
+        while sum(map(len, tuple(_spare))) > _MOST:
+            _spare.popleft()
 
 
 def _in_large_pages(size: int) -> Tensor:

@@ -20,10 +20,12 @@ def _nothing_spare():
     release_memory()
 
 
+@pytest.mark.parametrize("layout", [{}, {"dtype": torch.float64, "memory_format": torch.contiguous_format}])
 @pytest.mark.parametrize(
     "logits",
     [
         LARGE,
+        LARGE[:, :1].expand(-1, 3, -1),
         LARGE.mT,
         LARGE.half(),
         LARGE.bfloat16(),
@@ -33,9 +35,9 @@ def _nothing_spare():
         torch.empty(2, 3, 4, device="meta"),
     ],
 )
-def test_like_its_logits(logits):
-    found = gradient_like(logits)
-    expected = torch.empty_like(logits)
+def test_like_its_logits(logits, layout):
+    found = gradient_like(logits, **layout)
+    expected = torch.empty_like(logits, **layout)
     assert (found.shape, found.dtype, found.stride()) == (expected.shape, expected.dtype, expected.stride())
     assert found.device == logits.device
     assert found._base is None
@@ -60,15 +62,28 @@ def test_what_is_in_anybodys_hands_is_not_given_out_again():
     assert gradient_like(LARGE).data_ptr() == place
 
 
-def test_one_is_kept_and_only_if_it_fits():
-    alive = [gradient_like(LARGE) for _ in range(3)]
-    assert len({gradient.data_ptr() for gradient in alive}) == 3
-    del alive
-    assert [len(block) for block in pages._spare] == [4 * LARGE.numel()]
-    gradient_like(LARGE.double())
-    assert [len(block) for block in pages._spare] == [8 * LARGE.numel()]
+def test_the_last_three_are_kept():
+    alive = [gradient_like(LARGE) for _ in range(4)]
+    last = {gradient.data_ptr() for gradient in alive[1:]}
+    while alive:
+        del alive[0]
+    assert {block.data_ptr() for block in pages._spare} == last
     release_memory()
     assert not pages._spare
+
+
+def test_memory_is_given_to_what_it_fits_and_the_oldest_goes_first():
+    single, double, half = (4 * LARGE.numel(), 8 * LARGE.numel(), 2 * LARGE.numel())
+    for dtype in (torch.float32, torch.float64):
+        gradient_like(LARGE, dtype=dtype)
+    assert [len(block) for block in pages._spare] == [single, double]
+    first = gradient_like(LARGE)
+    assert [len(block) for block in pages._spare] == [double]
+    del first
+    gradient_like(LARGE, dtype=torch.float16)
+    assert [len(block) for block in pages._spare] == [double, single, half]
+    gradient_like(LARGE[..., : 2**18].clone())
+    assert [len(block) for block in pages._spare] == [single, half, 2**18 * 12]
 
 
 def test_what_is_small_or_very_large_stays_with_pytorch(monkeypatch):
@@ -76,6 +91,16 @@ def test_what_is_small_or_very_large_stays_with_pytorch(monkeypatch):
     monkeypatch.setattr(pages, "_MOST", 2**23)
     gradient_like(LARGE)
     assert not pages._spare
+
+
+def test_what_is_kept_is_not_much_all_together(monkeypatch):
+    size = 4 * LARGE.numel()
+    monkeypatch.setattr(pages, "_MOST", 2 * size)
+    alive = [gradient_like(LARGE) for _ in range(3)]
+    del alive
+    assert [len(block) for block in pages._spare] == [size, size]
+    gradient_like(LARGE, dtype=torch.float64)
+    assert [len(block) for block in pages._spare] == [2 * size]
 
 
 def test_threads_do_not_share_a_gradient():

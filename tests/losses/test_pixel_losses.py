@@ -1,7 +1,10 @@
 """What every loss of a pixel promises, for all of them at once."""
 
+import copy
+
 import pytest
 import torch
+import torch.nn.functional as F
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from segedu.losses import (
@@ -48,6 +51,20 @@ def test_derivatives(name):
     logits, target = scene(name, dtype=torch.float64)
     assert torch.autograd.gradcheck(lambda x: LOSSES[name](x, target), logits, fast_mode=True)
     assert torch.autograd.gradgradcheck(lambda x: LOSSES[name](x, target), logits, fast_mode=True)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "none"])
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_graph_walked_twice_gives_its_gradient_twice(name, reduction):
+    logits, target = scene(name)
+    loss = copy.copy(LOSSES[name])
+    loss.reduction = reduction
+    value = loss(logits, target)
+    weight = torch.rand_like(value)
+    first = torch.autograd.grad(value, logits, weight, retain_graph=True)[0]
+    kept = first.clone()
+    torch.testing.assert_close(torch.autograd.grad(value, logits, 2 * weight)[0], 2 * kept)
+    assert torch.equal(first, kept)
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -215,3 +232,17 @@ def test_a_logit_without_bound_costs_nothing_on_its_side_and_everything_on_the_o
     logits = torch.tensor([[[-torch.inf, torch.inf, torch.inf, -torch.inf]]])
     loss = binary_focal_loss(logits, target, gamma=gamma, reduction="none")
     assert loss.tolist() == [[[0, 0, torch.inf, torch.inf]]]
+
+
+@pytest.mark.parametrize("gamma", [0, 0.5, 2])
+def test_each_binary_loss_keeps_its_digits_however_small_or_large_it_is(gamma):
+    logits = torch.linspace(-30, 30, 6001).view(1, 1, -1).requires_grad_()
+    exact = logits.detach().double().requires_grad_()
+    for label in (0, 1):
+        target = torch.full(logits.shape, label)
+        found = binary_focal_loss(logits, target, gamma=gamma, reduction="none")
+        right = F.logsigmoid(exact if label else -exact)
+        expected = -right * (-torch.expm1(right)) ** gamma
+        torch.testing.assert_close(found.double(), expected, rtol=1e-6, atol=0)
+        slopes = (gradient_of(loss.sum(), x) for loss, x in ((found, logits), (expected, exact)))
+        torch.testing.assert_close(next(slopes).double(), next(slopes), rtol=3e-6, atol=0)
