@@ -56,15 +56,6 @@ def soft_masses(logits: Tensor, shares: Tensor) -> Masses:
     return Masses(*(values.sum(2, dtype=accumulator(logits)) for values in maps))
 
 
-def foreground_masses(logits: Tensor, index: Tensor, valid: Tensor) -> Masses:
-    """The masses of a sigmoid under labels 0 and 1: ``logits``, ``index`` and ``valid (N, P)`` -> ``(N, 1)`` each."""
-    probabilities = logits.to(arithmetic_dtype(logits)).masked_fill(~valid, -torch.inf).sigmoid()
-    foreground = index.to(probabilities.dtype)
-    shared = (probabilities * foreground).sum(1, keepdim=True)
-    maps = (probabilities.sum(1, keepdim=True), shared, foreground.sum(1, keepdim=True), valid.sum(1, keepdim=True))
-    return Masses(*(mass.to(accumulator(logits)) for mass in maps))  # PyTorch's own sums are pairwise, which is enough
-
-
 class _ClassMasses(torch.autograd.Function):
     """The masses beside each pixel's log-sum-exp, which is infinite at void so that no class has a share there."""
 

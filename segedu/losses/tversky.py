@@ -5,9 +5,10 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from segedu.losses.binary_labels import binary_labels
+from segedu.losses.binary_labels import signed_labels
+from segedu.losses.foreground import foreground_masses
 from segedu.losses.inputs import arithmetic_dtype, check_class_weights, check_shapes, safe_labels
-from segedu.losses.masses import Masses, class_masses, foreground_masses, soft_masses
+from segedu.losses.masses import Masses, class_masses, soft_masses
 from segedu.losses.reduction import quotient
 from segedu.losses.soft import check_shares
 
@@ -42,8 +43,8 @@ class Tversky(NamedTuple):
 
     def of_sigmoid(self, logits: Tensor, target: Tensor, ignore_index: int) -> Tensor:
         """The loss of the foreground of logits ``(N, 1, H, W)`` or ``(N, H, W)``."""
-        masses = foreground_masses(*binary_labels(logits, target, ignore_index))
-        return self.of_masses(masses, None).to(arithmetic_dtype(logits))
+        logits, against, _ = signed_labels(logits, target, ignore_index)
+        return self.of_masses(foreground_masses(logits, against), None).to(arithmetic_dtype(logits))
 
     def of_masses(self, masses: Masses, weight: Tensor | None) -> Tensor:
         check_regions(self.over, self.classes)

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from segedu.losses import foreground
 from segedu.losses.binary_regions import (
     BinaryDiceLoss,
     BinaryJaccardLoss,
@@ -41,15 +42,19 @@ def value_and_gradient(loss, logits):
     smooth=st.sampled_from([0.0, 1.0]),
     dtype=st.sampled_from([torch.float64, torch.float32, torch.bfloat16, torch.float16]),
     flat=st.booleans(),
+    some_void=st.booleans(),
+    run=st.sampled_from([4, 2**17]),
 )
-def test_equal_to_the_second_of_two_classes(seed, pair, over, smooth, dtype, flat):
+def test_equal_to_the_second_of_two_classes(seed, pair, over, smooth, dtype, flat, some_void, run):
     binary, multiclass = pair
     logits, target = scene(seed)
-    logits = logits.to(dtype)
+    logits, target = logits.to(dtype), target if some_void else target.masked_fill(target == VOID, 0)
     options = {"over": over, "smooth": smooth}
-    value, gradient = value_and_gradient(
-        lambda x: binary(x[:, 0], target, **options) if flat else binary(x, target[:, None], **options), logits
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(foreground, "_RUN", run)
+        value, gradient = value_and_gradient(
+            lambda x: binary(x[:, 0], target, **options) if flat else binary(x, target[:, None], **options), logits
+        )
 
     def of_two(x):
         two = torch.cat((torch.zeros_like(x), x), 1)

@@ -18,6 +18,7 @@ from segedu.losses import (
     binary_focal_loss_sums,
     check_labels,
     cross_entropy,
+    elementwise,
     focal_loss,
     focal_loss_sums,
     ohem_cross_entropy,
@@ -51,6 +52,20 @@ def test_derivatives(name):
     logits, target = scene(name, dtype=torch.float64)
     assert torch.autograd.gradcheck(lambda x: LOSSES[name](x, target), logits, fast_mode=True)
     assert torch.autograd.gradgradcheck(lambda x: LOSSES[name](x, target), logits, fast_mode=True)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "none"])
+@pytest.mark.parametrize("name", ["focal", "bce", "binary_focal"])
+def test_the_pieces_that_a_map_is_worked_out_in_do_not_matter(name, reduction, monkeypatch):
+    logits, target = scene(name)
+    loss = copy.copy(LOSSES[name])
+    loss.reduction = reduction
+    found = []
+    for piece in (7, 2**17):
+        monkeypatch.setattr(elementwise, "_PIECE", piece)
+        value = loss(logits, target)
+        found.append((value.detach(), gradient_of(value.sum(), logits)))
+    torch.testing.assert_close(*found)
 
 
 @pytest.mark.parametrize("reduction", ["mean", "none"])
