@@ -10,6 +10,7 @@ from segedu.losses.binary_labels import binary_maps, signed_labels
 from segedu.losses.elementwise import Elementwise, Place
 from segedu.losses.focal import check_gamma, focal_value
 from segedu.losses.inputs import arithmetic_dtype, check_logits
+from segedu.losses.logarithm import subtract_log_of_rest
 from segedu.losses.reduction import Reduction, check_reduction, reduced
 
 
@@ -151,14 +152,13 @@ class SigmoidFocal(NamedTuple):
         With ``q`` the probability of the wrong class and ``c`` the cross entropy, ``q^gamma c`` has the derivative
         ``q^gamma (gamma (1 - q) c + q)`` toward the wrong class, finite for any gamma.
         """
-        value, slope, sign, toward = place
-        sign.copy_(against)
-        miss = torch.mul(logits, sign, out=value)
+        value, slope, sign, toward, free = place
+        miss = torch.mul(logits, sign.copy_(against), out=value)
         wrong = torch.sigmoid(miss, out=slope)
-        # The lesser of q and 1 - q is the one that keeps all its digits in log1p, and it needs no second exponential.
-        rest = torch.minimum(torch.sub(1, wrong, out=toward), wrong, out=toward).neg_().log1p_()
-        value.clamp_(min=0).sub_(rest)
-        weight = self._weigh(sign)
+        # The lesser of q and 1 - q has all its digits, and what else there is of -log(1 - q) is the miss itself.
+        lesser = torch.minimum(torch.sub(1, wrong, out=toward), wrong, out=toward)
+        subtract_log_of_rest(value.clamp_(min=0), lesser, sign, free)
+        weight = self._weigh(sign.copy_(against))
         if self.gamma == 0:
             toward.copy_(wrong)
             factor = wrong.copy_(weight)

@@ -13,7 +13,7 @@ _PIECE = 2**17  # values worked on at once: few calls for each value, and tempor
 
 
 class Place(NamedTuple):
-    """Where a value and its derivative are written, and memory for two steps between, all of one shape.
+    """Where a value and its derivative are written, and memory for three steps between, all of one shape.
 
     Fresh memory for every step would take longer than the arithmetic done in it.
     """
@@ -22,11 +22,12 @@ class Place(NamedTuple):
     slope: Tensor
     one: Tensor
     other: Tensor
+    third: Tensor
 
 
 def place_like(x: Tensor) -> Place:
     """Memory for what becomes of ``x``."""
-    return Place(*(torch.empty_like(x) for _ in range(4)))
+    return Place(*(torch.empty_like(x) for _ in Place._fields))
 
 
 class Elementwise(NamedTuple):
@@ -121,12 +122,13 @@ def _slope_of(x: Tensor) -> Tensor:
 
 def _places(slope: Tensor, x: Tensor, given: Sequence[Tensor]) -> Iterator[tuple[Place, Tensor, list[Tensor]]]:
     """Piece by piece: where to write the derivative, beside memory that is used again, and what there is to read."""
-    room = gradient_like(slope.view(-1)[: _piece(x)].expand(3, -1), memory_format=torch.contiguous_format)
+    rows = slope.view(-1)[: _piece(x)].expand(len(Place._fields) - 1, -1)
+    room = gradient_like(rows, memory_format=torch.contiguous_format)
     for part, derivative, *others in zip(
         *(torch.split(tensor.reshape(-1), _piece(x)) for tensor in (x, slope, *given)), strict=True
     ):
-        value, one, other = room[:, : part.numel()]
-        yield Place(value, derivative, one, other), part.to(slope.dtype), others
+        value, *steps = room[:, : part.numel()]
+        yield Place(value, derivative, *steps), part.to(slope.dtype), others
 
 
 def _piece(x: Tensor) -> int:

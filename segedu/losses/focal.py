@@ -94,7 +94,7 @@ def check_gamma(gamma: float) -> None:
 
 def focal_terms(place: Place, log_p: Tensor, gamma: float) -> None:
     """``-(1 - p)^gamma log p`` and its derivative by ``log p``."""
-    value, slope, miss, dampened = place
+    value, slope, miss, dampened, _ = place
     torch.expm1(log_p, out=miss).neg_()
     torch.pow(miss, gamma, out=dampened)
     # log p / (1 - p): where both are 0 it tends to -1, but anything finite will do there, as it is dampened to 0.
