@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from segedu.losses.derivatives import gradient_to_follow
 from segedu.losses.inputs import accumulator, arithmetic_dtype
 from segedu.losses.pages import gradient_like
 
@@ -83,7 +84,7 @@ class _Saved(torch.autograd.Function):
         if gradient is None:
             found = None
         elif torch.is_grad_enabled():
-            found = torch.autograd.grad(ctx.plain(x, *given), x, gradient, create_graph=True)[0]
+            found = gradient_to_follow(lambda x: ctx.plain(x, *given), x, gradient)
         else:
             slope = _Map.forward(ctx.terms, None, x, *given)[1] if slope is None else slope
             found = slope.mul_(gradient).to(x.dtype)

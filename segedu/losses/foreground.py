@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from segedu.losses.derivatives import gradient_to_follow
 from segedu.losses.inputs import accumulator, arithmetic_dtype
 from segedu.losses.masses import Masses
 from segedu.losses.pages import gradient_like
@@ -63,9 +64,8 @@ class _ForegroundMasses(torch.autograd.Function):
         slope, ctx.slope = ctx.slope, None
         if steps is None:
             return None, None
-        if torch.is_grad_enabled():  # a second derivative is wanted: say the same in steps that autograd can follow
-            masses = _in_one_expression(logits, against)
-            return *torch.autograd.grad(masses, logits, steps, create_graph=True), None
+        if torch.is_grad_enabled():
+            return gradient_to_follow(lambda logits: _in_one_expression(logits, against), logits, steps), None
         if slope is None:  # the graph is walked again
             slope = _ForegroundMasses.forward(logits, against)[2]
         for image, _scores, signs, place, room in _runs(logits, against, slope):

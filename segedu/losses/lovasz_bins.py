@@ -1,12 +1,14 @@
 """The Lovász extension of the Jaccard loss over errors that are counted in levels, without a sort."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from segedu.losses.chunks import chunks
+from segedu.losses.derivatives import gradient_to_follow
 from segedu.losses.gpu import takes_kernels
 from segedu.losses.inputs import accumulator, arithmetic_dtype, kept_labels
 from segedu.losses.lovasz_sorted import jaccard_steps
@@ -66,9 +68,9 @@ class _InBins(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, slope: Tensor, *_: Tensor) -> tuple[Tensor, None, None, None, None]:
         logits, index, valid, by_true, by_false, log_sum = ctx.saved_tensors
-        if torch.is_grad_enabled():  # a second derivative is wanted: say the same in steps that autograd can follow
-            loss, _size = _in_one_expression(logits, index.long(), valid, ctx.over, ctx.bins)
-            return *torch.autograd.grad(loss, logits, slope, create_graph=True), None, None, None, None
+        if torch.is_grad_enabled():
+            again = partial(_in_one_expression, index=index.long(), valid=valid, over=ctx.over, bins=ctx.bins)
+            return gradient_to_follow(lambda logits: again(logits)[0], logits, slope), None, None, None, None
         slopes = (slope[..., None] * by_true, slope[..., None] * by_false)
         if takes_kernels(logits):
             from segedu.losses import triton_lovasz

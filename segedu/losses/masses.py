@@ -1,11 +1,13 @@
 """What a region loss needs of a batch: how much of each class is predicted, how much of that is right, and its size."""
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from segedu.losses.chunks import chunks
+from segedu.losses.derivatives import gradient_to_follow
 from segedu.losses.gpu import takes_kernels
 from segedu.losses.inputs import accumulator, arithmetic_dtype, kept_labels
 from segedu.losses.pages import gradient_like, written_to
@@ -77,9 +79,9 @@ class _ClassMasses(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, slope: Tensor, own_slope: Tensor, *_: Tensor) -> tuple[Tensor, None, None]:
         logits, index, valid, log_sum = ctx.saved_tensors
-        if torch.is_grad_enabled():  # a second derivative is wanted: say the same in steps that autograd can follow
-            masses = _in_one_expression(logits, index.long(), valid)
-            return *torch.autograd.grad(masses, logits, (slope, own_slope), create_graph=True), None, None
+        if torch.is_grad_enabled():
+            again = partial(_in_one_expression, index=index.long(), valid=valid)
+            return gradient_to_follow(again, logits, (slope, own_slope)), None, None
         if takes_kernels(logits):
             from segedu.losses import triton_masses
 

@@ -1,5 +1,6 @@
 """Focal loss with a sigmoid for each class: every class against all others."""
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -7,6 +8,7 @@ from torch import Tensor
 
 from segedu.losses.binary import SigmoidFocal, SigmoidFocalSettings
 from segedu.losses.chunks import chunks
+from segedu.losses.derivatives import gradient_to_follow
 from segedu.losses.elementwise import place_like
 from segedu.losses.focal import check_gamma
 from segedu.losses.inputs import arithmetic_dtype, check_shapes, safe_labels
@@ -69,8 +71,8 @@ class _OneVsRest(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None]:
         logits, index, valid = ctx.saved_tensors
         if torch.is_grad_enabled():
-            value = _in_one_expression(logits, index, valid, ctx.gamma, ctx.alpha)
-            return *torch.autograd.grad(value, logits, gradient, create_graph=True), None, None, None, None
+            again = partial(_in_one_expression, index=index, valid=valid, gamma=ctx.gamma, alpha=ctx.alpha)
+            return gradient_to_follow(again, logits, gradient), None, None, None, None
         out = gradient_like(logits)
         steps = gradient / logits.shape[1]
         for images, pixels in chunks(logits):

@@ -3,12 +3,14 @@
 A loss of one pixel is any differentiable function of it, so the maps that follow are plain autograd on ``(N, P)``.
 """
 
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from segedu.losses.chunks import chunks
+from segedu.losses.derivatives import gradient_to_follow
 from segedu.losses.gpu import takes_kernels
 from segedu.losses.inputs import arithmetic_dtype, kept_labels
 from segedu.losses.pages import gradient_like, written_to
@@ -60,9 +62,9 @@ class _TrueLogProbability(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, slope: Tensor, _: Tensor) -> tuple[Tensor, None, None, None]:
         logits, index, valid, log_sum = ctx.saved_tensors
-        if torch.is_grad_enabled():  # a second derivative is wanted: say the same in steps that autograd can follow
-            value = _in_one_expression(logits, index.long(), valid, ctx.smoothing)
-            return *torch.autograd.grad(value, logits, slope, create_graph=True), None, None, None
+        if torch.is_grad_enabled():
+            again = partial(_in_one_expression, index=index.long(), valid=valid, smoothing=ctx.smoothing)
+            return gradient_to_follow(again, logits, slope), None, None, None
         if takes_kernels(logits):
             from segedu.losses import triton_pixels
 

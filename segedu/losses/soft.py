@@ -1,11 +1,13 @@
 """Soft labels: a pixel that is partly one class and partly another."""
 
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from segedu.losses.chunks import chunks
+from segedu.losses.derivatives import gradient_to_follow
 from segedu.losses.inputs import arithmetic_dtype, check_logits
 from segedu.losses.pages import gradient_like
 from segedu.losses.powers import powers_of, scratch
@@ -60,8 +62,7 @@ class _SharedLogProbability(torch.autograd.Function):
     def backward(ctx: Any, slope: Tensor, _: Tensor) -> tuple[Tensor, None]:
         logits, shares, log_sum = ctx.saved_tensors
         if torch.is_grad_enabled():
-            value = _in_one_expression(logits, shares)
-            return torch.autograd.grad(value, logits, slope, create_graph=True)[0], None
+            return gradient_to_follow(partial(_in_one_expression, shares=shares), logits, slope), None
         out = gradient_like(logits)
         for images, pixels in chunks(logits):
             part = shares[images, :, pixels].to(slope.dtype)
