@@ -8,6 +8,9 @@ from torch import Tensor
 VALUES = 2**19
 """How many values a piece holds: 2 MiB of float32, what a core's L2 cache holds, at little cost for each operation."""
 
+RUN = 2**17
+"""How many values of a single map are worked on at once: few calls for each, and temporaries near the processor."""
+
 
 def chunks(logits: Tensor) -> Iterator[tuple[slice, slice]]:
     """Slices of images and of pixels that cover ``(N, K, P)``: what fits the cache on a CPU, everything elsewhere.

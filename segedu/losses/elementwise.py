@@ -6,11 +6,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from segedu.losses.chunks import RUN
 from segedu.losses.derivatives import gradient_to_follow
 from segedu.losses.inputs import accumulator, arithmetic_dtype
-from segedu.losses.pages import gradient_like
-
-_PIECE = 2**17  # values worked on at once: few calls for each value, and temporaries that stay near the processor
+from segedu.losses.pages import gradient_like, slope_like
 
 
 class Place(NamedTuple):
@@ -96,7 +95,7 @@ class _Map(_Saved):
 
     @staticmethod
     def forward(terms: Any, plain: Any, x: Tensor, *given: Tensor) -> tuple[Tensor, Tensor]:
-        value, slope = torch.empty(x.shape, dtype=arithmetic_dtype(x), device=x.device), _slope_of(x)
+        value, slope = torch.empty(x.shape, dtype=arithmetic_dtype(x), device=x.device), slope_like(x)
         pieces = torch.split(value.view(-1), _piece(x))
         for (place, part, others), piece in zip(_places(slope, x, given), pieces, strict=True):
             terms(place._replace(value=piece), part, *others)
@@ -108,17 +107,12 @@ class _Sum(_Saved):
 
     @staticmethod
     def forward(terms: Any, plain: Any, x: Tensor, *given: Tensor) -> tuple[Tensor, Tensor]:
-        slope = _slope_of(x)
+        slope = slope_like(x)
         total = slope.new_zeros((), dtype=accumulator(x))
         for place, part, others in _places(slope, x, given):
             terms(place, part, *others)
             total += place.value.sum()
         return total.to(slope.dtype), slope
-
-
-def _slope_of(x: Tensor) -> Tensor:
-    """Memory for the derivative at each element, in the type of arithmetic."""
-    return gradient_like(x, dtype=arithmetic_dtype(x), memory_format=torch.contiguous_format)
 
 
 def _places(slope: Tensor, x: Tensor, given: Sequence[Tensor]) -> Iterator[tuple[Place, Tensor, list[Tensor]]]:
@@ -133,4 +127,4 @@ def _places(slope: Tensor, x: Tensor, given: Sequence[Tensor]) -> Iterator[tuple
 
 
 def _piece(x: Tensor) -> int:
-    return _PIECE if x.device.type == "cpu" else max(1, x.numel())
+    return RUN if x.device.type == "cpu" else max(1, x.numel())

@@ -6,12 +6,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from segedu.losses.chunks import RUN
 from segedu.losses.derivatives import gradient_to_follow
 from segedu.losses.inputs import accumulator, arithmetic_dtype
 from segedu.losses.masses import Masses
-from segedu.losses.pages import gradient_like
-
-_RUN = 2**17  # pixels worked on at once: 512 KiB of float32
+from segedu.losses.pages import slope_like
 
 
 def foreground_masses(logits: Tensor, against: Tensor) -> Masses:
@@ -33,7 +32,7 @@ class _ForegroundMasses(torch.autograd.Function):
 
     @staticmethod
     def forward(logits: Tensor, against: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        slope = gradient_like(logits, dtype=arithmetic_dtype(logits), memory_format=torch.contiguous_format)
+        slope = slope_like(logits)
         sums = [[0.0] * len(logits) for _ in range(4)]
         for image, scores, signs, place, room in _runs(logits, against, slope):
             surplus = float(room.copy_(signs).sum())  # of background over foreground
@@ -77,9 +76,9 @@ class _ForegroundMasses(torch.autograd.Function):
 
 def _runs(logits: Tensor, against: Tensor, slope: Tensor) -> Iterator[tuple[int, Tensor, Tensor, Tensor, Tensor]]:
     """Run by run: its image, its part of each, and memory of its length to work in."""
-    room = slope.new_empty(min(_RUN, slope.shape[1]))
+    room = slope.new_empty(min(RUN, slope.shape[1]))
     for image, rows in enumerate(zip(logits, against, slope, strict=True)):
-        for scores, signs, place in zip(*(torch.split(row, _RUN) for row in rows), strict=True):
+        for scores, signs, place in zip(*(torch.split(row, RUN) for row in rows), strict=True):
             yield image, scores, signs, place, room[: len(place)]
 
 

@@ -19,6 +19,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from segedu.losses.inputs import arithmetic_dtype
+
 _LEAST, _MOST = 2**20, 2**28
 """In bytes: below, PyTorch keeps memory itself; above, all together, the system had better have it back."""
 
@@ -40,6 +42,11 @@ def gradient_like(logits: Tensor, **layout: Any) -> Tensor:
         return torch.empty_like(logits, **layout)
     gradient = torch.empty(0, dtype=plan.dtype, device="cpu")
     return gradient.set_(_lent(_block(size), plan.dtype), 0, plan.shape, plan.stride())
+
+
+def slope_like(logits: Tensor) -> Tensor:
+    """Memory for a derivative at each logit, before it is a gradient: contiguous, in the type of arithmetic."""
+    return gradient_like(logits, dtype=arithmetic_dtype(logits), memory_format=torch.contiguous_format)
 
 
 def release_memory() -> None:

@@ -51,7 +51,7 @@ def test_equal_to_the_second_of_two_classes(seed, pair, over, smooth, dtype, fla
     logits, target = logits.to(dtype), target if some_void else target.masked_fill(target == VOID, 0)
     options = {"over": over, "smooth": smooth}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(foreground, "_RUN", run)
+        patch.setattr(foreground, "RUN", run)
         value, gradient = value_and_gradient(
             lambda x: binary(x[:, 0], target, **options) if flat else binary(x, target[:, None], **options), logits
         )

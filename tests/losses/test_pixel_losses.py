@@ -62,7 +62,7 @@ def test_the_pieces_that_a_map_is_worked_out_in_do_not_matter(name, reduction, m
     loss.reduction = reduction
     found = []
     for piece in (7, 2**17):
-        monkeypatch.setattr(elementwise, "_PIECE", piece)
+        monkeypatch.setattr(elementwise, "RUN", piece)
         value = loss(logits, target)
         found.append((value.detach(), gradient_of(value.sum(), logits)))
     torch.testing.assert_close(*found)
