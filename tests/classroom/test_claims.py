@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from segedu.classroom import claims, verdict_table
@@ -127,13 +127,13 @@ def test_a_notebook_gets_every_form_and_a_terminal_the_words(monkeypatch, capsys
 
 
 @given(higher=seeds, lower=seeds, margin=st.floats(0, 0.5))
+@example(higher=[1.0, 1.0, 1e-84], lower=[0.0, 0.0, 0.0], margin=0.0)  # no number of float32
 def test_ordered_is_every_pair(higher, lower, margin):
     count = min(len(higher), len(lower))
     higher, lower = higher[:count], lower[:count]
     assert claims.ordered(higher, lower, margin) == (min(a - b for a, b in zip(higher, lower, strict=True)) > margin)
-    assert claims.ordered(torch.tensor(higher).double(), torch.tensor(lower).double(), margin) == claims.ordered(
-        higher, lower, margin
-    )
+    tensors = (torch.tensor(scores, dtype=torch.float64) for scores in (higher, lower))
+    assert claims.ordered(*tensors, margin) == claims.ordered(higher, lower, margin)
 
 
 @pytest.mark.parametrize(
